@@ -1,0 +1,249 @@
+#pragma once
+
+// The use cases of the factory, free of any transport: what HTTP (and later gRPC) calls. Each use
+// case takes names and plain request structs and answers with the resource documents that the HTTP
+// API promises (docs/api.md), so that a transport only parses, calls and maps errors.
+//
+//   TRY(auto app, app::App::create(options));
+//   TRY(base::Json job, app->start_import(caller, "default", "flights", request));
+//   TRY(base::Json dataset, app->dataset_version("default", "flights", "latest"));
+//
+// Thread safety: every member may be called from any thread. Members named `start_*` return at
+// once with a job document; all other members but `predict_*` may block on disk and belong on a
+// pool, not on an event loop.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/options.h"
+#include "base/json.h"
+#include "base/status.h"
+
+namespace cromford::flow {
+class EventHub;
+}
+
+namespace cromford::app {
+
+// Who asks. `owner` is the one who proved to be the owner of the home (the token in
+// home/run/server.json); only the owner may name files of the server's machine as sources.
+struct Caller {
+  bool owner = false;
+  std::string request_id;
+};
+
+// The parameters that every list takes (docs/api.md, "Lists").
+struct ListRequest {
+  int page_size = 50;
+  std::string page_token;
+  std::string filter;
+  std::string order_by;
+  std::vector<std::string> fields;  // Empty: all.
+};
+
+// Where the rows of a new dataset version come from: exactly one of the three.
+struct ImportRequest {
+  // A body that the transport has already written to this file; it is removed when the job ends.
+  std::filesystem::path spooled_file;
+  std::vector<std::string> files;  // Paths on the server's machine; only for the owner.
+  std::string url;
+
+  std::string source_name;  // What to call a spooled file in lineage, e.g. "orders.csv".
+  std::string format;       // "csv", "tsv", "json", "jsonl", "parquet", "arff"; empty: find out.
+  std::string query;        // SQL over the table `input`; empty: all rows as they are.
+  std::vector<std::string> key;  // Columns that identify a row; checked to be unique and present.
+  std::string checks_json;       // Rules (docs/checks.md) as a JSON array; empty: none.
+  bool append = false;
+};
+
+// A file for the caller to read; removed after it was sent if `temporary`.
+struct Download {
+  std::filesystem::path path;
+  std::string content_type;
+  std::string file_name;
+  bool temporary = false;
+};
+
+struct RowsRequest {
+  int64_t limit = 100;
+  int64_t offset = 0;
+  std::string where;
+};
+
+// The answer of a prediction body: bytes to send as they are, with the HTTP status of its protocol.
+struct BodyAnswer {
+  int http_status = 200;
+  std::string content_type = "application/json";
+};
+
+// Preconditions of an update (HTTP If-Match); nullopt: none was sent.
+using IfMatch = std::optional<std::string>;
+
+class App {
+ public:
+  static absl::StatusOr<std::unique_ptr<App>> create(Options options);
+  virtual ~App() = default;
+
+  // Takes no new work, cancels what is queued, waits for what must not be cut off.
+  virtual void stop() = 0;
+
+  // --- datasets -------------------------------------------------------------------------------
+  virtual absl::StatusOr<base::Json> list_datasets(const std::string& project,
+                                                   const ListRequest& request) = 0;
+  virtual absl::StatusOr<base::Json> dataset(const std::string& project,
+                                             const std::string& name) = 0;
+  virtual absl::Status delete_dataset(const std::string& project, const std::string& name) = 0;
+  virtual absl::StatusOr<base::Json> list_dataset_versions(const std::string& project,
+                                                           const std::string& name,
+                                                           const ListRequest& request) = 0;
+  // `version` is a number or "latest", here and below.
+  virtual absl::StatusOr<base::Json> dataset_version(const std::string& project,
+                                                     const std::string& name,
+                                                     const std::string& version) = 0;
+  virtual absl::StatusOr<base::Json> start_import(const Caller& caller, const std::string& project,
+                                                  const std::string& name,
+                                                  ImportRequest request) = 0;
+  virtual absl::StatusOr<base::Json> dataset_rows(const std::string& project,
+                                                  const std::string& name,
+                                                  const std::string& version,
+                                                  const RowsRequest& request) = 0;
+  virtual absl::StatusOr<base::Json> dataset_quarantine(const std::string& project,
+                                                        const std::string& name,
+                                                        const std::string& version,
+                                                        int64_t limit) = 0;
+  // `format`: "csv", "jsonl" or "parquet".
+  virtual absl::StatusOr<Download> export_dataset(const std::string& project,
+                                                  const std::string& name,
+                                                  const std::string& version,
+                                                  const std::string& format,
+                                                  const std::string& where) = 0;
+  virtual absl::StatusOr<base::Json> diff_dataset(const std::string& project,
+                                                  const std::string& name, const std::string& from,
+                                                  const std::string& to) = 0;
+
+  // --- training runs --------------------------------------------------------------------------
+  // `request` is the body of POST runs.
+  virtual absl::StatusOr<base::Json> start_run(const std::string& project,
+                                               const base::Json& request) = 0;
+  virtual absl::StatusOr<base::Json> list_runs(const std::string& project,
+                                               const ListRequest& request) = 0;
+  virtual absl::StatusOr<base::Json> run(const std::string& project, const std::string& id) = 0;
+  virtual absl::StatusOr<base::Json> cancel_run(const std::string& project,
+                                                const std::string& id) = 0;
+
+  // --- models ---------------------------------------------------------------------------------
+  virtual absl::StatusOr<base::Json> list_models(const std::string& project,
+                                                 const ListRequest& request) = 0;
+  virtual absl::StatusOr<base::Json> model(const std::string& project, const std::string& name) = 0;
+  virtual absl::Status delete_model(const std::string& project, const std::string& name) = 0;
+  virtual absl::StatusOr<base::Json> list_model_versions(const std::string& project,
+                                                         const std::string& name,
+                                                         const ListRequest& request) = 0;
+  virtual absl::StatusOr<base::Json> model_version(const std::string& project,
+                                                   const std::string& name,
+                                                   const std::string& version) = 0;
+  // `format`: "json", "md" or "html".
+  virtual absl::StatusOr<std::string> model_card(const std::string& project,
+                                                 const std::string& name,
+                                                 const std::string& version,
+                                                 const std::string& format) = 0;
+  virtual absl::StatusOr<Download> model_package(const std::string& project,
+                                                 const std::string& name,
+                                                 const std::string& version) = 0;
+  // Checks every byte of the package and stores it as the next version of the model.
+  virtual absl::StatusOr<base::Json> import_model(const std::string& project,
+                                                  const std::string& name,
+                                                  const std::filesystem::path& spooled_file) = 0;
+  virtual absl::StatusOr<base::Json> start_evaluation(const std::string& project,
+                                                      const std::string& name,
+                                                      const std::string& version,
+                                                      const base::Json& request) = 0;
+  // Batch scoring of a dataset version or of a spooled file (which is removed afterwards). The
+  // job's result names the file to fetch with `job_file`.
+  virtual absl::StatusOr<base::Json> start_scoring(const std::string& project,
+                                                   const std::string& name,
+                                                   const std::string& version,
+                                                   const base::Json& request,
+                                                   const std::filesystem::path& spooled_file) = 0;
+
+  // --- endpoints ------------------------------------------------------------------------------
+  virtual absl::StatusOr<base::Json> list_endpoints(const std::string& project,
+                                                    const ListRequest& request) = 0;
+  virtual absl::StatusOr<base::Json> endpoint(const std::string& project,
+                                              const std::string& name) = 0;
+  virtual absl::StatusOr<base::Json> deploy(const std::string& project, const std::string& name,
+                                            const base::Json& request, const IfMatch& if_match) = 0;
+  virtual absl::StatusOr<base::Json> split_endpoint(const std::string& project,
+                                                    const std::string& name,
+                                                    const base::Json& request,
+                                                    const IfMatch& if_match) = 0;
+  virtual absl::StatusOr<base::Json> promote_endpoint(const std::string& project,
+                                                      const std::string& name,
+                                                      const IfMatch& if_match) = 0;
+  virtual absl::StatusOr<base::Json> rollback_endpoint(const std::string& project,
+                                                       const std::string& name,
+                                                       const IfMatch& if_match) = 0;
+  virtual absl::Status delete_endpoint(const std::string& project, const std::string& name,
+                                       const IfMatch& if_match) = 0;
+
+  // --- predictions: synchronous, quick, meant for the event loop itself
+  // --------------------------- Appends the answer's body to `out`. `ignore_unknown` is
+  // `?unknown=ignore`.
+  virtual absl::Status predict_json(std::string_view project, std::string_view endpoint,
+                                    std::string_view body, bool ignore_unknown,
+                                    std::string& out) = 0;
+  // Open Inference Protocol V2. `model` is "endpoint" or "project.endpoint"; an empty `version`
+  // follows the traffic split. The errors of this protocol are rendered by the transport.
+  virtual absl::Status open_inference_infer(std::string_view model, std::string_view version,
+                                            std::string_view body, std::string& out) = 0;
+  virtual absl::StatusOr<std::string> open_inference_metadata(std::string_view model,
+                                                              std::string_view version) = 0;
+  virtual absl::StatusOr<bool> open_inference_ready(std::string_view model,
+                                                    std::string_view version) = 0;
+  virtual std::string open_inference_server_metadata() = 0;
+
+  // --- pipelines ------------------------------------------------------------------------------
+  virtual absl::StatusOr<base::Json> list_pipelines(const std::string& project,
+                                                    const ListRequest& request) = 0;
+  virtual absl::StatusOr<base::Json> pipeline(const std::string& project,
+                                              const std::string& name) = 0;
+  // Checks the whole file before anything is changed. File sources are only for the owner.
+  virtual absl::StatusOr<base::Json> apply_pipeline(const Caller& caller,
+                                                    const std::string& project,
+                                                    const std::string& name,
+                                                    std::string_view yaml) = 0;
+  virtual absl::Status delete_pipeline(const std::string& project, const std::string& name) = 0;
+  virtual absl::StatusOr<base::Json> run_pipeline(const Caller& caller, const std::string& project,
+                                                  const std::string& name) = 0;
+  virtual absl::StatusOr<base::Json> pipeline_history(const std::string& project,
+                                                      const std::string& name,
+                                                      const ListRequest& request) = 0;
+
+  // --- jobs, events, state ----------------------------------------------------------------------
+  virtual absl::StatusOr<base::Json> list_jobs(const std::string& project,
+                                               const ListRequest& request) = 0;
+  virtual absl::StatusOr<base::Json> job(const std::string& project, const std::string& id) = 0;
+  virtual absl::StatusOr<base::Json> cancel_job(const std::string& project,
+                                                const std::string& id) = 0;
+  virtual absl::StatusOr<std::string> job_log(const std::string& project,
+                                              const std::string& id) = 0;
+  // The file that a scoring job made.
+  virtual absl::StatusOr<Download> job_file(const std::string& project, const std::string& id) = 0;
+  virtual flow::EventHub& events() = 0;
+
+  virtual base::Json status() = 0;
+  // Text in the Prometheus exposition format, without the transport's own figures.
+  virtual std::string metrics_text() = 0;
+  // OK when the factory can take requests; else the reason.
+  virtual absl::Status ready() = 0;
+  // A new path below home/tmp for a spooled body.
+  virtual std::filesystem::path new_spool_file() = 0;
+};
+
+}  // namespace cromford::app

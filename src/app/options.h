@@ -1,0 +1,27 @@
+#pragma once
+
+// What `main` decides about a factory: where its home is and what it may use. Values only.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace cromford::app {
+
+struct Options {
+  std::filesystem::path home;
+  std::string
+      address;  // What this server is called in home/run/server.json, e.g. "127.0.0.1:7040".
+  std::string version;  // Of the program; part of every package's lineage.
+  // The command that starts a worker, e.g. {"/usr/bin/cromford", "worker"}.
+  std::vector<std::string> worker_command;
+
+  int jobs_at_once = 2;
+  uint64_t job_memory_bytes = uint64_t{4} << 30;      // Where a job does not name its own limit.
+  uint64_t query_memory_bytes = uint64_t{512} << 20;  // For rows, exports and diffs in the server.
+  uint64_t temporary_bytes_max = uint64_t{64} << 30;  // Disk that one job may spill to.
+  bool allow_private_urls = false;                    // Whether URLs may lead to private addresses.
+};
+
+}  // namespace cromford::app
