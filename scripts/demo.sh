@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# The demo on a home of its own, so that it shows the same on every run: scripts/demo.sh CROMFORD FLIGHTS
+set -euo pipefail
+cd "$(dirname "$0")/.."
+home=${CROMFORD_DEMO_HOME:-build/demo-home}
+rm -rf "$home"
+exec "$1" --home "$home" demo flights --data "$2"
