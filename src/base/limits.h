@@ -1,0 +1,82 @@
+#pragma once
+
+// Sizes and durations as people write them, and the limits of the whole program in one place: over
+// a limit there is always a clear error that names the limit and its value.
+//
+//   TRY(const uint64_t bytes, base::parse_size("4GiB"));
+//   base::Limits limits;                          // the defaults
+//   if (body.size() > limits.predict_body_bytes) {
+//     return base::exhausted(fmt::format("the body is longer than {}",
+//                                        base::format_size(limits.predict_body_bytes)));
+//   }
+//
+// Thread safety: values and functions only.
+
+#include <absl/status/statusor.h>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace cromford::base {
+
+// "512MiB", "4GiB", "10kB", "1.5 GB", "4096" (bytes): KiB, MiB, GiB, TiB are powers of 1024, and
+// kB, MB, GB, TB powers of 1000; upper and lower case are alike. INVALID_ARGUMENT otherwise, and
+// when it does not fit.
+absl::StatusOr<uint64_t> parse_size(std::string_view text);
+// "512 B", "1.5 KiB", "4.0 GiB".
+std::string format_size(uint64_t bytes);
+
+// "90s", "5m", "2h", "14d", "1h30m", "1.5h", "250ms", "10us"; a number without a unit is refused.
+// INVALID_ARGUMENT otherwise, when it is negative and when it exceeds 200 years.
+absl::StatusOr<std::chrono::nanoseconds> parse_duration(std::string_view text);
+// "250ms", "1.5s", "90s", "5m", "2h30m", "3d"; read back by `parse_duration`. At most two units.
+std::string format_duration(std::chrono::nanoseconds duration);
+
+struct Limits {
+  // HTTP.
+  uint64_t predict_body_bytes = 8ULL << 20;
+  uint64_t json_body_bytes = 1ULL << 20;
+  uint64_t upload_bytes = UINT64_MAX;             // The disk is the limit, unless configured.
+  uint64_t upload_free_bytes_min = 256ULL << 20;  // Uploads stop before the disk is full.
+  uint64_t header_bytes = 32ULL << 10;
+  uint64_t uri_bytes = 8ULL << 10;
+  uint32_t connections = 1024;
+  std::chrono::seconds header_timeout{30};
+  std::chrono::seconds body_idle_timeout{60};
+  std::chrono::seconds idle_timeout{120};
+  uint32_t event_topics = 64;        // of one stream
+  uint32_t event_ring_length = 256;  // kept of one topic
+  uint32_t page_size = 50;
+  uint32_t page_size_max = 1000;
+
+  // Prediction.
+  uint32_t predict_rows = 100'000;
+  uint32_t explain_max = 100;
+  uint32_t id_bytes = 128;
+  uint32_t text_value_bytes = 1U << 20;
+
+  // Data.
+  uint32_t columns = 10'000;
+  uint32_t column_name_bytes = 256;
+  uint32_t query_bytes = 64U << 10;
+  uint32_t import_files = 10'000;
+  uint32_t preview_rows = 10'000;
+
+  // Jobs.
+  uint32_t jobs_running = 2;
+  uint32_t jobs_queued = 1000;
+  uint64_t job_memory_bytes = 4ULL << 30;
+  std::chrono::seconds job_duration{24 * 3600};
+  std::chrono::seconds job_grace{10};  // between SIGTERM and SIGKILL
+  uint64_t job_log_bytes = 16ULL << 20;
+  uint64_t job_result_bytes = 64ULL << 20;
+  uint32_t jobs_kept = 10'000;  // finished ones, by age
+
+  // Documents.
+  uint64_t document_bytes = 64ULL << 20;
+  uint64_t pipeline_file_bytes = 1ULL << 20;
+};
+
+}  // namespace cromford::base
