@@ -1,0 +1,62 @@
+#pragma once
+
+// One piece of background work: importing, training, scoring, a pipeline run. A job is a document
+// in the metadata store from the moment it is accepted, so that it survives the process; the runner
+// (runner.h) carries it out.
+//
+//   TRY(flow::Job job, runner.submit({.project = "default", .kind = "import",
+//                                     .title = "import into flights", .payload = request}));
+//   base::Json resource = flow::to_resource(job);     // what the API answers
+//
+// Thread safety: values.
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/json.h"
+
+namespace cromford::flow {
+
+enum class JobState { kQueued, kRunning, kSucceeded, kFailed, kCancelled };
+
+// "queued", "running", "succeeded", "failed", "cancelled".
+std::string_view state_name(JobState state);
+inline bool is_final(JobState state) {
+  return state != JobState::kQueued && state != JobState::kRunning;
+}
+
+struct Job {
+  std::string id;
+  std::string project;
+  std::string kind;     // "import", "train", "evaluate", "score", "pipeline", ...
+  std::string title;    // For people: "train late on flights@1".
+  std::string payload;  // JSON object: what the kind needs to do the work. Not shown to clients.
+
+  JobState state = JobState::kQueued;
+  std::string stage;          // The kind's own word for what goes on.
+  double progress = 0;        // 0 to 1.
+  std::string detail = "{}";  // JSON object: live figures of the kind.
+  std::string result =
+      "null";          // JSON: the kind's answer once it succeeded (or kept a partial one).
+  absl::Status error;  // Why it failed or was cancelled; OK otherwise.
+  int attempt = 0;     // How often it was started.
+
+  base::Time created_at;
+  std::optional<base::Time> started_at;
+  std::optional<base::Time> finished_at;
+};
+
+// The job as the API shows it: id, kind, title, state, stage, progress, detail, created_at,
+// started_at, finished_at, error (a problem document or null), result.
+base::Json to_resource(const Job& job);
+
+// The document that is stored, and back. DATA_LOSS where it is not one.
+std::string to_document(const Job& job);
+absl::StatusOr<Job> from_document(std::string_view document);
+
+}  // namespace cromford::flow
