@@ -28,9 +28,8 @@ std::string_view column_type_name(ColumnType type) {
 }
 
 std::optional<ColumnType> parse_column_type(std::string_view name) {
-  for (const ColumnType type :
-       {ColumnType::kBoolean, ColumnType::kInteger, ColumnType::kNumber, ColumnType::kDate,
-        ColumnType::kTimestamp, ColumnType::kText}) {
+  for (const ColumnType type : {ColumnType::kBoolean, ColumnType::kInteger, ColumnType::kNumber,
+                                ColumnType::kDate, ColumnType::kTimestamp, ColumnType::kText}) {
     if (column_type_name(type) == name) {
       return type;
     }
@@ -84,7 +83,8 @@ std::string format_date(int64_t days) {
 
 std::string format_timestamp(int64_t microseconds) {
   constexpr int64_t kDay = 86'400'000'000;
-  const int64_t days = microseconds >= 0 ? microseconds / kDay : -((kDay - 1 - microseconds) / kDay);
+  const int64_t days =
+      microseconds >= 0 ? microseconds / kDay : -((kDay - 1 - microseconds) / kDay);
   const int64_t rest = microseconds - days * kDay;
   const int64_t seconds = rest / 1'000'000;
   const int64_t fraction = rest % 1'000'000;

@@ -71,9 +71,7 @@ struct Column {
            ((validity[static_cast<size_t>(row) / 64] >> (static_cast<size_t>(row) % 64)) & 1U) != 0;
   }
   // The text of a valid cell of a text column.
-  std::string_view text(int64_t row) const {
-    return dictionary[codes[static_cast<size_t>(row)]];
-  }
+  std::string_view text(int64_t row) const { return dictionary[codes[static_cast<size_t>(row)]]; }
 };
 
 class Table {

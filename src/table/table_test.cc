@@ -33,7 +33,8 @@ TEST(Table, WritesDatesAndTimestamps) {
 }
 
 TEST(Table, WritesCellsAsPeopleReadThem) {
-  const Column numbers{.name = "x", .type = ColumnType::kNumber, .numbers = {0.1, 0}, .validity = {1}};
+  const Column numbers{
+      .name = "x", .type = ColumnType::kNumber, .numbers = {0.1, 0}, .validity = {1}};
   EXPECT_EQ(cell_text(numbers, 0), "0.1");
   EXPECT_EQ(cell_text(numbers, 1), "");
   const Column flags{.name = "b", .type = ColumnType::kBoolean, .integers = {1, 0}};
