@@ -1,0 +1,84 @@
+#pragma once
+
+// What the training data looked like, on bins that the package itself defines, so that serving can
+// count the same way with one increment per column, and drift is a comparison of two count arrays.
+//
+// Bins of a column without dictionary (numbers, booleans, dates in seconds, free text by its length
+// in bytes): bin i holds edges[i-1] <= x < edges[i], i = 0 .. edges.size(); then one for missing.
+// Bins of a text column with a dictionary: one for each of the first `category_count` codes, then
+// other (rare), unseen and missing.
+//
+//   BinCounts counts(package);
+//   counts.add(batch, predictions);                 // serving: one increment per column and row
+//   counts.column(0), package.baseline().columns[0].counts;   // two arrays to compare
+//
+// Thread safety: Baseline is a value; BinCounts is for one thread (merge() joins several).
+
+#include <absl/status/status.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/contract.h"
+#include "model/features/pipeline.h"
+#include "model/row_batch.h"
+
+namespace cromford::model {
+
+struct ColumnBaseline {
+  std::vector<double> edges;     // strictly ascending, finite; empty for columns with a dictionary
+  uint32_t category_count = 0;   // 0 for columns without one
+  std::vector<uint64_t> counts;  // bin_count() values, or empty where nothing was counted
+
+  size_t bin_count(bool has_dictionary) const {
+    return has_dictionary ? category_count + size_t{3} : edges.size() + 2;
+  }
+};
+
+// The predictions on training (better: held out) rows. One histogram of edges.size() + 1 bins per
+// series: the probability of each class (binary: of the positive class only), or the value.
+struct PredictionBaseline {
+  std::vector<double> edges;
+  std::vector<uint64_t> counts;  // [series x (edges.size() + 1)], or empty
+};
+
+struct Baseline {
+  std::vector<ColumnBaseline> columns;  // one per column of the contract, or empty
+  PredictionBaseline prediction;
+};
+
+// INVALID_ARGUMENT names what does not fit the contract and pipeline. `series_count` is 1 for
+// binary and regression, else the number of classes.
+absl::Status check_baseline(const Baseline& baseline, const Contract& contract,
+                            const FeaturePipeline& pipeline, size_t series_count);
+
+// The bin of the first edge above x; edges.size() where there is none. NaN is not allowed.
+size_t bin_of(std::span<const double> edges, double x);
+
+// About `bin_count` edges at quantiles of `values` (NaN ignored; sorted in place), fewer where
+// values repeat; all distinct values where there are at most bin_count of them. For learn, which
+// builds the baseline.
+std::vector<double> quantile_edges(std::span<double> values, size_t bin_count);
+
+// Counts raw rows on the bins of a baseline.
+class BinCounts {
+ public:
+  // Both must outlive it. `baseline.columns` is not empty.
+  BinCounts(const Baseline& baseline, const Contract& contract, const FeaturePipeline& pipeline);
+
+  void add(const RowBatch& batch);
+  void merge(const BinCounts& other);
+  std::span<const uint64_t> column(size_t index) const;
+
+ private:
+  const Baseline* baseline_;
+  const FeaturePipeline* pipeline_;
+  std::vector<unsigned char> is_text_;
+  std::vector<size_t> first_;  // per column, plus the end
+  std::vector<uint64_t> counts_;
+};
+
+}  // namespace cromford::model

@@ -1,0 +1,82 @@
+#pragma once
+
+// The fast form of a forest, derived from it when a package is loaded; portable scalar code.
+//
+// Trees are taken in groups of eight that are walked side by side, so that eight independent chains
+// of loads are in flight instead of one. A group whose trees are at most kCompleteDepthMax deep is
+// padded to complete trees in breadth-first order: 8 bytes per node and no child indices; deeper
+// groups keep child indices. NaN costs nothing: a row is laid out twice, once with NaN as +infinity
+// (goes right) and once as -infinity (goes left), and a node reads the copy of its default side.
+// Leaves are added in the order of the trees, in double, so every result equals Forest::predict
+// bit for bit, for one row and for many.
+//
+//   const ForestKernel kernel(forest, features);
+//   ForestKernel::lay_out(matrix_row, doubled);               // once per row, for all forests
+//   kernel.predict(doubled.data(), doubled.size(), 1, margins);
+//
+// Thread safety: immutable after creation.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/forest/forest.h"
+
+namespace cromford::model {
+
+class ForestKernel {
+ public:
+  static constexpr uint32_t kCompleteDepthMax = 10;
+  static constexpr size_t kGroupSize = 8;
+
+  // `features[f]` is the position, in a row of the whole pipeline, of the forest's feature f; the
+  // positions are below 32,768. Copies what it needs from `forest`.
+  ForestKernel(const Forest& forest, std::span<const uint32_t> features);
+
+  // Writes `row` (n values) as the 2n values that the kernel reads.
+  static void lay_out(std::span<const float> row, std::span<float> doubled);
+
+  // Writes the margins of `row_count` laid out rows, each `stride` floats after the other, to
+  // `margins`, row-major [row_count x output_count].
+  void predict(const float* doubled, size_t stride, size_t row_count,
+               std::span<double> margins) const;
+
+  // Bytes of memory held.
+  size_t memory_bytes() const;
+
+ private:
+  struct CompleteNode {
+    float threshold;
+    uint32_t slot;  // position in the doubled row
+  };
+  struct SparseNode {
+    float threshold;
+    uint32_t slot;
+    uint32_t left;  // 0 for a leaf: it stays where it is
+    uint32_t leaf;  // leaf number
+  };
+  struct Group {
+    bool complete = true;
+    uint32_t tree_count = 0;
+    uint32_t depth = 0;
+    uint32_t first_node[kGroupSize] = {};
+    uint32_t first_value[kGroupSize] = {};
+    uint32_t output[kGroupSize] = {};
+  };
+
+  void add_complete(const Group& group, const float* row, double* margins) const;
+  void add_sparse(const Group& group, const float* row, double* margins) const;
+  void build_complete(const TreeView& tree, uint32_t depth, std::span<const uint32_t> features);
+  void build_sparse(const TreeView& tree, std::span<const uint32_t> features);
+
+  uint32_t output_count_ = 1;
+  uint32_t width_ = 1;
+  std::vector<double> base_;
+  std::vector<Group> groups_;
+  std::vector<CompleteNode> complete_;
+  std::vector<SparseNode> sparse_;
+  std::vector<float> values_;
+};
+
+}  // namespace cromford::model
