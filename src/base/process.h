@@ -29,11 +29,11 @@ namespace cromford::base {
 
 struct ProcessOptions {
   std::vector<std::string> argv;  // argv[0] is a path, or a name sought in PATH
-  std::string stdin_bytes;        // given on standard input, which is then closed
-  std::vector<std::pair<std::string, std::string>> environment;  // added to this process's
-  std::filesystem::path working_directory;                       // empty: this process's
-  std::filesystem::path stderr_file;  // appended to; empty: this process's standard error
-  uint64_t memory_limit_bytes = 0;    // of the whole group; 0: none
+  std::string stdin_bytes{};      // given on standard input, which is then closed
+  std::vector<std::pair<std::string, std::string>> environment{};  // added to this process's
+  std::filesystem::path working_directory{};                       // empty: this process's
+  std::filesystem::path stderr_file{};  // appended to; empty: this process's standard error
+  uint64_t memory_limit_bytes = 0;      // of the whole group; 0: none
   int nice = 0;
   uint64_t line_bytes_max = 16ULL << 20;  // a longer line is cut off at this length
 };
