@@ -1,0 +1,236 @@
+// Datasets and their versions: listing, looking, comparing, writing out, deleting. New versions are
+// made by jobs (import_kind.h).
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "app/dataset_files.h"
+#include "app/factory.h"
+#include "app/import_kind.h"
+#include "app/resources.h"
+#include "base/limits.h"
+#include "base/name.h"
+#include "table/diff.h"
+#include "table/export.h"
+#include "table/import.h"
+#include "table/profile.h"
+
+namespace cromford::app {
+namespace {
+
+absl::StatusOr<table::Profile> read_profile(const Context& context,
+                                            const table::Manifest& manifest) {
+  TRY(const base::ContentHash hash, base::parse_content_hash(manifest.profile_object));
+  TRY(const base::MappedFile file, context.objects->open(hash));
+  return table::parse_profile(file.text());
+}
+
+// The models that were trained on the dataset, for a refusal to delete it.
+absl::StatusOr<std::vector<std::string>> models_on(const Context& context,
+                                                   const std::string& project,
+                                                   const std::string& dataset) {
+  TRY(const store::DocumentPage page,
+      context.metadata->list({.project = project,
+                              .kind = "model_version",
+                              .filter = fmt::format("lineage.dataset = \"{}\"", dataset),
+                              .page_size = 10}));
+  std::vector<std::string> names;
+  for (const store::Document& document : page.documents) {
+    names.push_back(document.key.name);
+  }
+  return names;
+}
+
+// Every object that some version of some dataset still needs.
+absl::StatusOr<std::set<std::string>> objects_in_use(const Context& context) {
+  std::set<std::string> used;
+  std::string token;
+  do {
+    TRY(const store::DocumentPage page,
+        context.metadata->list(
+            {.kind = "dataset_version", .page_size = 1000, .page_token = token}));
+    for (const store::Document& document : page.documents) {
+      TRY(const base::Json body, body_of(document));
+      for (const base::Json& object : body.at("internal").at("objects")) {
+        used.insert(object.get<std::string>());
+      }
+    }
+    token = page.next_page_token;
+  } while (!token.empty());
+  return used;
+}
+
+}  // namespace
+
+absl::StatusOr<base::Json> Factory::list_datasets(const std::string& project,
+                                                  const ListRequest& request) {
+  return list_resources(*context_->metadata, project,
+                        {.kind = "dataset", .field = "datasets", .order_by = "name"}, request);
+}
+
+absl::StatusOr<base::Json> Factory::dataset(const std::string& project, const std::string& name) {
+  TRY(find_version(*context_, "dataset", project, name, "latest"));
+  TRY(const store::Document document, context_->metadata->get({project, "dataset", name}));
+  return resource_of(document);
+}
+
+absl::StatusOr<base::Json> Factory::list_dataset_versions(const std::string& project,
+                                                          const std::string& name,
+                                                          const ListRequest& request) {
+  TRY(find_version(*context_, "dataset", project, name, "latest"));
+  return list_resources(*context_->metadata, project,
+                        {.kind = "dataset_version",
+                         .field = "versions",
+                         .name_prefix = name + "@",
+                         .order_by = "version desc"},
+                        request);
+}
+
+absl::StatusOr<base::Json> Factory::dataset_version(const std::string& project,
+                                                    const std::string& name,
+                                                    const std::string& version) {
+  TRY(const Versioned found, find_version(*context_, "dataset", project, name, version));
+  TRY(base::Json resource, resource_of(found.document));
+  TRY(const table::Manifest manifest, read_manifest(*context_, found));
+  TRY(const table::Profile profile, read_profile(*context_, manifest));
+  TRY(resource["profile"], base::parse_json(table::describe_profile(profile)));
+  return resource;
+}
+
+absl::Status Factory::delete_dataset(const std::string& project, const std::string& name) {
+  TRY(find_version(*context_, "dataset", project, name, "latest"));
+  TRY(const std::vector<std::string> models, models_on(*context_, project, name));
+  if (!models.empty()) {
+    return base::refused(
+        fmt::format("dataset '{}' cannot be deleted: {} model versions were trained on it, {} "
+                    "among them",
+                    name, models.size(), models.front()),
+        "delete these models first; their lineage would lead nowhere");
+  }
+  TRY(const store::Document thing, context_->metadata->get({project, "dataset", name}));
+  TRY(const store::DocumentPage versions, context_->metadata->list({.project = project,
+                                                                    .kind = "dataset_version",
+                                                                    .name_prefix = name + "@",
+                                                                    .page_size = 1000}));
+  std::vector<store::Write> writes = {store::Write::remove(thing.key, thing.revision)};
+  std::set<std::string> freed;
+  for (const store::Document& version : versions.documents) {
+    writes.push_back(store::Write::remove(version.key));
+    TRY(const base::Json body, body_of(version));
+    for (const base::Json& object : body.at("internal").at("objects")) {
+      freed.insert(object.get<std::string>());
+    }
+  }
+  TRY(context_->metadata->commit(writes));
+  TRY(const std::set<std::string> used, objects_in_use(*context_));
+  for (const std::string& object : freed) {
+    if (!used.contains(object)) {
+      TRY(const base::ContentHash hash, base::parse_content_hash(object));
+      TRY(context_->objects->remove(hash));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<base::Json> Factory::start_import(const Caller& caller, const std::string& project,
+                                                 const std::string& name, ImportRequest request) {
+  TRY(base::check_name("project", project));
+  TRY(base::check_name("dataset", name));
+  TRY(check_import(caller, request));
+  const std::string what = !request.url.empty()           ? request.url
+                           : !request.files.empty()       ? request.files.front()
+                           : !request.source_name.empty() ? request.source_name
+                                                          : "upload";
+  return submit({.project = project,
+                 .kind = "import",
+                 .title = fmt::format("{} {} into {}", request.append ? "append" : "import",
+                                      std::filesystem::path(what).filename().string(), name),
+                 .payload = import_payload(name, request)});
+}
+
+absl::StatusOr<base::Json> Factory::dataset_rows(const std::string& project,
+                                                 const std::string& name,
+                                                 const std::string& version,
+                                                 const RowsRequest& request) {
+  if (request.limit < 0 || request.limit > base::Limits().preview_rows || request.offset < 0) {
+    return base::invalid(
+        fmt::format("limit {} or offset {} is out of range", request.limit, request.offset),
+        fmt::format("limit goes from 0 to {}; use export for more", base::Limits().preview_rows));
+  }
+  TRY(const Versioned found, find_version(*context_, "dataset", project, name, version));
+  TRY(const table::StoredTable stored, stored_table(*context_, found));
+  TRY(table::Engine * engine, query_engine());
+  TRY(const table::Table rows,
+      table::read_table(
+          *engine, stored,
+          {.where = request.where, .offset = request.offset, .limit = request.limit}));
+  base::Json answer = {{"columns", schema_json(stored.schema)}, {"rows", base::Json::array()}};
+  for (int64_t row = 0; row < rows.row_count(); ++row) {
+    base::Json& cells = answer["rows"].emplace_back(base::Json::array());
+    for (const table::Column& column : rows.columns()) {
+      cells.push_back(cell_json(column, row));
+    }
+  }
+  return answer;
+}
+
+absl::StatusOr<base::Json> Factory::dataset_quarantine(const std::string& project,
+                                                       const std::string& name,
+                                                       const std::string& version, int64_t limit) {
+  TRY(const Versioned found, find_version(*context_, "dataset", project, name, version));
+  TRY(const table::Manifest manifest, read_manifest(*context_, found));
+  base::Json answer = {{"rows", base::Json::array()}, {"row_count", manifest.quarantined_count}};
+  if (manifest.quarantine_object.empty()) {
+    return answer;
+  }
+  TRY(const base::ContentHash hash, base::parse_content_hash(manifest.quarantine_object));
+  TRY(const std::filesystem::path path, context_->objects->path_of(hash));
+  TRY(table::Engine * engine, query_engine());
+  TRY(const std::vector<table::QuarantinedRow> rows, table::read_quarantine(*engine, path, limit));
+  for (const table::QuarantinedRow& row : rows) {
+    answer["rows"].push_back(
+        {{"line", row.line}, {"source", row.source}, {"text", row.text}, {"reason", row.reason}});
+  }
+  return answer;
+}
+
+absl::StatusOr<Download> Factory::export_dataset(const std::string& project,
+                                                 const std::string& name,
+                                                 const std::string& version,
+                                                 const std::string& format,
+                                                 const std::string& where) {
+  TRY(const table::ExportFormat parsed, table::parse_export_format(format));
+  TRY(const Versioned found, find_version(*context_, "dataset", project, name, version));
+  TRY(const table::StoredTable stored, stored_table(*context_, found));
+  TRY(table::Engine * engine, query_engine());
+  Download download{.path = new_spool_file(),
+                    .content_type = parsed == table::ExportFormat::kCsv ? "text/csv; charset=utf-8"
+                                    : parsed == table::ExportFormat::kJsonLines
+                                        ? "application/jsonl"
+                                        : "application/vnd.apache.parquet",
+                    .file_name = fmt::format("{}@{}.{}", name, found.version, format),
+                    .temporary = true};
+  TRY(table::export_table(*engine, stored,
+                          {.output = download.path, .format = parsed, .read = {.where = where}}));
+  return download;
+}
+
+absl::StatusOr<base::Json> Factory::diff_dataset(const std::string& project,
+                                                 const std::string& name, const std::string& from,
+                                                 const std::string& to) {
+  TRY(const Versioned first, find_version(*context_, "dataset", project, name, from));
+  TRY(const Versioned second, find_version(*context_, "dataset", project, name, to));
+  TRY(const table::Manifest from_manifest, read_manifest(*context_, first));
+  TRY(const table::Manifest to_manifest, read_manifest(*context_, second));
+  TRY(const table::Profile from_profile, read_profile(*context_, from_manifest));
+  TRY(const table::Profile to_profile, read_profile(*context_, to_manifest));
+  TRY(base::Json answer,
+      base::parse_json(table::describe_diff(table::diff_profiles(from_profile, to_profile))));
+  answer["from"] = version_name(name, first.version);
+  answer["to"] = version_name(name, second.version);
+  return answer;
+}
+
+}  // namespace cromford::app

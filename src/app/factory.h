@@ -1,0 +1,151 @@
+#pragma once
+
+// The factory: the one implementation of app::App. Its members are spread over the files named
+// after what they deal with: datasets.cc, runs.cc, models.cc, endpoints.cc, predictions.cc,
+// pipelines.cc, jobs.cc; factory.cc opens and closes it.
+//
+// Thread safety: as app::App.
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "app/app.h"
+#include "app/context.h"
+#include "flow/pipeline_runner.h"
+#include "serve/registry.h"
+#include "table/engine.h"
+
+namespace cromford::app {
+
+class Factory final : public App {
+ public:
+  explicit Factory(std::unique_ptr<Context> context);
+  ~Factory() override;
+
+  // Registers the kinds of jobs, brings the endpoints up, takes up unfinished jobs.
+  absl::Status open();
+
+  void stop() override;
+
+  absl::StatusOr<base::Json> list_datasets(const std::string& project,
+                                           const ListRequest& request) override;
+  absl::StatusOr<base::Json> dataset(const std::string& project, const std::string& name) override;
+  absl::Status delete_dataset(const std::string& project, const std::string& name) override;
+  absl::StatusOr<base::Json> list_dataset_versions(const std::string& project,
+                                                   const std::string& name,
+                                                   const ListRequest& request) override;
+  absl::StatusOr<base::Json> dataset_version(const std::string& project, const std::string& name,
+                                             const std::string& version) override;
+  absl::StatusOr<base::Json> start_import(const Caller& caller, const std::string& project,
+                                          const std::string& name, ImportRequest request) override;
+  absl::StatusOr<base::Json> dataset_rows(const std::string& project, const std::string& name,
+                                          const std::string& version,
+                                          const RowsRequest& request) override;
+  absl::StatusOr<base::Json> dataset_quarantine(const std::string& project, const std::string& name,
+                                                const std::string& version, int64_t limit) override;
+  absl::StatusOr<Download> export_dataset(const std::string& project, const std::string& name,
+                                          const std::string& version, const std::string& format,
+                                          const std::string& where) override;
+  absl::StatusOr<base::Json> diff_dataset(const std::string& project, const std::string& name,
+                                          const std::string& from, const std::string& to) override;
+
+  absl::StatusOr<base::Json> start_run(const std::string& project,
+                                       const base::Json& request) override;
+  absl::StatusOr<base::Json> list_runs(const std::string& project,
+                                       const ListRequest& request) override;
+  absl::StatusOr<base::Json> run(const std::string& project, const std::string& id) override;
+  absl::StatusOr<base::Json> cancel_run(const std::string& project, const std::string& id) override;
+
+  absl::StatusOr<base::Json> list_models(const std::string& project,
+                                         const ListRequest& request) override;
+  absl::StatusOr<base::Json> model(const std::string& project, const std::string& name) override;
+  absl::Status delete_model(const std::string& project, const std::string& name) override;
+  absl::StatusOr<base::Json> list_model_versions(const std::string& project,
+                                                 const std::string& name,
+                                                 const ListRequest& request) override;
+  absl::StatusOr<base::Json> model_version(const std::string& project, const std::string& name,
+                                           const std::string& version) override;
+  absl::StatusOr<std::string> model_card(const std::string& project, const std::string& name,
+                                         const std::string& version,
+                                         const std::string& format) override;
+  absl::StatusOr<Download> model_package(const std::string& project, const std::string& name,
+                                         const std::string& version) override;
+  absl::StatusOr<base::Json> import_model(const std::string& project, const std::string& name,
+                                          const std::filesystem::path& spooled_file) override;
+  absl::StatusOr<base::Json> start_evaluation(const std::string& project, const std::string& name,
+                                              const std::string& version,
+                                              const base::Json& request) override;
+  absl::StatusOr<base::Json> start_scoring(const std::string& project, const std::string& name,
+                                           const std::string& version, const base::Json& request,
+                                           const std::filesystem::path& spooled_file) override;
+
+  absl::StatusOr<base::Json> list_endpoints(const std::string& project,
+                                            const ListRequest& request) override;
+  absl::StatusOr<base::Json> endpoint(const std::string& project, const std::string& name) override;
+  absl::StatusOr<base::Json> deploy(const std::string& project, const std::string& name,
+                                    const base::Json& request, const IfMatch& if_match) override;
+  absl::StatusOr<base::Json> split_endpoint(const std::string& project, const std::string& name,
+                                            const base::Json& request,
+                                            const IfMatch& if_match) override;
+  absl::StatusOr<base::Json> promote_endpoint(const std::string& project, const std::string& name,
+                                              const IfMatch& if_match) override;
+  absl::StatusOr<base::Json> rollback_endpoint(const std::string& project, const std::string& name,
+                                               const IfMatch& if_match) override;
+  absl::Status delete_endpoint(const std::string& project, const std::string& name,
+                               const IfMatch& if_match) override;
+
+  absl::Status predict_json(std::string_view project, std::string_view endpoint,
+                            std::string_view body, bool ignore_unknown, std::string& out) override;
+  absl::Status open_inference_infer(std::string_view model, std::string_view version,
+                                    std::string_view body, std::string& out) override;
+  absl::StatusOr<std::string> open_inference_metadata(std::string_view model,
+                                                      std::string_view version) override;
+  absl::StatusOr<bool> open_inference_ready(std::string_view model,
+                                            std::string_view version) override;
+  std::string open_inference_server_metadata() override;
+
+  absl::StatusOr<base::Json> list_pipelines(const std::string& project,
+                                            const ListRequest& request) override;
+  absl::StatusOr<base::Json> pipeline(const std::string& project, const std::string& name) override;
+  absl::StatusOr<base::Json> apply_pipeline(const Caller& caller, const std::string& project,
+                                            const std::string& name,
+                                            std::string_view yaml) override;
+  absl::Status delete_pipeline(const std::string& project, const std::string& name) override;
+  absl::StatusOr<base::Json> run_pipeline(const Caller& caller, const std::string& project,
+                                          const std::string& name) override;
+  absl::StatusOr<base::Json> pipeline_history(const std::string& project, const std::string& name,
+                                              const ListRequest& request) override;
+
+  absl::StatusOr<base::Json> list_jobs(const std::string& project,
+                                       const ListRequest& request) override;
+  absl::StatusOr<base::Json> job(const std::string& project, const std::string& id) override;
+  absl::StatusOr<base::Json> cancel_job(const std::string& project, const std::string& id) override;
+  absl::StatusOr<std::string> job_log(const std::string& project, const std::string& id) override;
+  absl::StatusOr<Download> job_file(const std::string& project, const std::string& id) override;
+  flow::EventHub& events() override;
+
+  base::Json status() override;
+  std::string metrics_text() override;
+  absl::Status ready() override;
+  std::filesystem::path new_spool_file() override;
+
+ private:
+  // DuckDB for small questions in the server itself; made when first needed.
+  absl::StatusOr<table::Engine*> query_engine();
+  // The jobs that a use case started, as the API shows them.
+  absl::StatusOr<base::Json> submit(flow::NewJob job);
+  // Loads the package of a model version, once for all endpoints that serve it.
+  absl::StatusOr<std::shared_ptr<const model::Package>> load_package(const Versioned& version);
+
+  std::unique_ptr<Context> context_;
+  serve::Registry registry_;
+  std::mutex engine_mutex_;
+  std::unique_ptr<table::Engine> engine_;
+  std::mutex deploy_mutex_;  // Endpoints are changed one at a time.
+  base::Time started_at_;
+};
+
+}  // namespace cromford::app

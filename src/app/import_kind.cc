@@ -1,0 +1,346 @@
+#include "app/import_kind.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "app/dataset_files.h"
+#include "app/resources.h"
+#include "base/name.h"
+#include "ingest/address_guard.h"
+#include "ingest/check.h"
+#include "table/engine.h"
+#include "table/manifest.h"
+#include "table/profile.h"
+#include "table/profile_builder.h"
+#include "table/sandbox.h"
+
+namespace cromford::app {
+namespace {
+
+constexpr std::string_view kFormats[] = {"csv", "tsv", "json", "jsonl", "parquet", "arff"};
+
+absl::Status check_sources(const Caller& caller, const ImportRequest& request) {
+  const int sources = (request.spooled_file.empty() ? 0 : 1) + (request.files.empty() ? 0 : 1) +
+                      (request.url.empty() ? 0 : 1);
+  if (sources != 1) {
+    return base::invalid("an import needs exactly one source: a body, a file or a URL",
+                         "send the rows as the body, or name one of source.file and source.url");
+  }
+  if (!request.files.empty() && !caller.owner) {
+    return base::denied("only the owner of this factory may name files of the server's machine",
+                        "upload the file instead");
+  }
+  for (const std::string& file : request.files) {
+    if (!std::filesystem::path(file).is_absolute()) {
+      return base::invalid(fmt::format("the path '{}' is not absolute", file),
+                           "write the whole path from /");
+    }
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(file, error)) {
+      return base::not_found(fmt::format("there is no file {}", file), "check the path");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<base::Json> all_checks(const ImportRequest& request) {
+  base::Json checks = base::Json::array();
+  if (!request.checks_json.empty()) {
+    TRY(checks, base::parse_json(request.checks_json));
+  }
+  if (!checks.is_array()) {
+    return base::invalid("checks must be a list of rules",
+                         R"(for example [{"column": "id", "not_null": true}])");
+  }
+  for (const std::string& column : request.key) {
+    checks.push_back({{"column", column}, {"not_null", true}, {"on_fail", "reject"}});
+  }
+  if (!request.key.empty()) {
+    checks.push_back({{"columns", request.key}, {"unique", true}, {"on_fail", "reject"}});
+  }
+  return checks;
+}
+
+std::string display_name(const base::Json& payload) {
+  return payload.value("source_name", std::string());
+}
+
+class ImportKind final : public flow::JobKind {
+ public:
+  explicit ImportKind(Context& context) : context_(context) {}
+  std::string_view name() const override { return "import"; }
+
+  absl::StatusOr<flow::WorkerSpec> prepare(const flow::Job& job,
+                                           const std::filesystem::path& work_dir) override;
+  absl::StatusOr<std::string> finish(const flow::Job& job, std::string_view worker_result,
+                                     const std::filesystem::path& work_dir) override;
+  std::string ended(const flow::Job& job, const absl::Status& why,
+                    const std::filesystem::path& work_dir) override;
+
+ private:
+  // The newest version, or nothing when this import makes the first one.
+  absl::StatusOr<std::optional<Versioned>> newest(const std::string& project,
+                                                  const std::string& dataset) const;
+  absl::Status take_objects(table::Manifest& manifest, const std::filesystem::path& work_dir) const;
+  absl::StatusOr<VersionBodies> make_version(const table::Manifest& fresh,
+                                             const std::string& project, int64_t version) const;
+  absl::Status append_to_parent(table::Manifest& manifest, const std::string& project,
+                                int64_t parent_version) const;
+  void remove_spooled_file(const base::Json& payload) const;
+
+  Context& context_;
+};
+
+absl::StatusOr<std::optional<Versioned>> ImportKind::newest(const std::string& project,
+                                                            const std::string& dataset) const {
+  const absl::StatusOr<store::Document> thing =
+      context_.metadata->get({project, "dataset", dataset});
+  if (thing.status().code() == absl::StatusCode::kNotFound) {
+    return std::optional<Versioned>();
+  }
+  TRY(thing);
+  TRY(Versioned found, find_version(context_, "dataset", project, dataset, "latest"));
+  return std::optional<Versioned>(std::move(found));
+}
+
+absl::StatusOr<flow::WorkerSpec> ImportKind::prepare(const flow::Job& job,
+                                                     const std::filesystem::path& /*work_dir*/) {
+  TRY(const base::Json payload, base::parse_json(job.payload));
+  base::Json input = {{"query", payload.at("query")},
+                      {"checks", payload.at("checks")},
+                      {"url", payload.at("url")},
+                      {"format", payload.at("format")},
+                      {"dataset", payload.at("dataset")},
+                      {"allow_private_urls", context_.options.allow_private_urls},
+                      {"memory_bytes", context_.options.job_memory_bytes},
+                      {"temporary_bytes_max", context_.options.temporary_bytes_max},
+                      {"inputs", base::Json::array()}};
+  const std::string spooled = payload.value("spooled_file", std::string());
+  if (!spooled.empty()) {
+    input["inputs"].push_back({{"path", spooled}, {"name", display_name(payload)}});
+  }
+  for (const base::Json& file : payload.at("files")) {
+    const std::string path = file.get<std::string>();
+    input["inputs"].push_back(
+        {{"path", path}, {"name", std::filesystem::path(path).filename().string()}});
+  }
+  if (payload.value("append", false)) {
+    TRY(const std::optional<Versioned> parent,
+        newest(job.project, payload.value("dataset", std::string())));
+    if (parent.has_value()) {
+      TRY(const table::Manifest manifest, read_manifest(context_, *parent));
+      TRY(const table::StoredTable stored, stored_table(context_, manifest));
+      input["append_to"] = stored_table_json(stored);
+    }
+  }
+  return flow::WorkerSpec{.input = base::dump_json(input),
+                          .memory_limit_bytes = context_.options.job_memory_bytes};
+}
+
+absl::Status ImportKind::take_objects(table::Manifest& manifest,
+                                      const std::filesystem::path& work_dir) const {
+  std::vector<std::string> objects;
+  for (const table::ManifestPart& part : manifest.parts) {
+    objects.push_back(part.object);
+  }
+  objects.push_back(manifest.profile_object);
+  objects.push_back(manifest.quarantine_object);
+  for (const std::string& object : objects) {
+    const std::filesystem::path file = work_dir / object;
+    if (object.empty() || !context_.files->exists(file)) {
+      continue;
+    }
+    TRY(const base::ContentHash hash, context_.objects->put_file(file, store::Take::kMove));
+    if (hash.text() != object) {
+      return base::damaged(fmt::format("object {} changed while it was stored", object));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ImportKind::append_to_parent(table::Manifest& manifest, const std::string& project,
+                                          int64_t parent_version) const {
+  TRY(const Versioned parent,
+      find_version(context_, "dataset", project, manifest.dataset, std::to_string(parent_version)));
+  TRY(const table::Manifest earlier, read_manifest(context_, parent));
+  TRY(const base::ContentHash earlier_hash, base::parse_content_hash(earlier.profile_object));
+  TRY(const base::MappedFile earlier_profile, context_.objects->open(earlier_hash));
+  TRY(const base::ContentHash fresh_hash, base::parse_content_hash(manifest.profile_object));
+  TRY(const base::MappedFile fresh_profile, context_.objects->open(fresh_hash));
+  TRY(const base::Json earlier_json, base::parse_json(earlier_profile.text()));
+  TRY(const base::Json fresh_json, base::parse_json(fresh_profile.text()));
+  TRY(const table::Profile first, table::profile_from_json(earlier_json));
+  TRY(const table::Profile second, table::profile_from_json(fresh_json));
+  TRY(table::ProfileBuilder builder, table::ProfileBuilder::resume(earlier.schema, first));
+  TRY(const table::ProfileBuilder later, table::ProfileBuilder::resume(manifest.schema, second));
+  TRY(builder.merge(later));
+  TRY(const base::ContentHash profile,
+      context_.objects->put_bytes(base::dump_json(table::to_json(builder.finish()))));
+  manifest.parts.insert(manifest.parts.begin(), earlier.parts.begin(), earlier.parts.end());
+  manifest.parents = {version_name(manifest.dataset, parent_version)};
+  manifest.append = true;
+  manifest.row_count += earlier.row_count;
+  manifest.size_bytes += earlier.size_bytes;
+  manifest.content_hash = table::combined_hash(manifest.schema, manifest.parts);
+  manifest.profile_object = profile.text();
+  return absl::OkStatus();
+}
+
+base::Json check_json(const table::CheckResult& check) {
+  return {{"check", check.check},
+          {"column", check.column},
+          {"on_fail", check.on_fail},
+          {"failed_rows", check.failed_rows},
+          {"passed", check.passed}};
+}
+
+base::Json version_json(const table::Manifest& manifest, const std::string& manifest_object) {
+  base::Json checks = base::Json::array();
+  for (const table::CheckResult& check : manifest.checks) {
+    checks.push_back(check_json(check));
+  }
+  base::Json sources = base::Json::array();
+  for (const table::ImportedSource& source : manifest.sources) {
+    base::Json notes = base::Json::array();
+    for (const table::ImportedSource::Note& note : source.notes) {
+      notes.push_back({{"column", note.column}, {"text", note.text}});
+    }
+    sources.push_back({{"name", source.name},
+                       {"bytes", source.size_bytes},
+                       {"hash", source.hash},
+                       {"format", source.format},
+                       {"encoding", source.encoding},
+                       {"delimiter", source.delimiter},
+                       {"notes", std::move(notes)}});
+  }
+  base::Json objects = {manifest_object, manifest.profile_object};
+  for (const table::ManifestPart& part : manifest.parts) {
+    objects.push_back(part.object);
+  }
+  if (!manifest.quarantine_object.empty()) {
+    objects.push_back(manifest.quarantine_object);
+  }
+  return {{"row_count", manifest.row_count},
+          {"column_count", manifest.schema.columns.size()},
+          {"size_bytes", manifest.size_bytes},
+          {"content_hash", manifest.content_hash},
+          {"schema", schema_json(manifest.schema)},
+          {"checks", std::move(checks)},
+          {"quarantine", {{"row_count", manifest.quarantined_count}}},
+          {"parents", manifest.parents},
+          {"sources", std::move(sources)},
+          {"query", manifest.query},
+          {"append", manifest.append},
+          {"internal", {{"manifest", manifest_object}, {"objects", std::move(objects)}}}};
+}
+
+absl::StatusOr<VersionBodies> ImportKind::make_version(const table::Manifest& fresh,
+                                                       const std::string& project,
+                                                       int64_t version) const {
+  table::Manifest manifest = fresh;
+  if (manifest.append && version > 1) {
+    TRY(append_to_parent(manifest, project, version - 1));
+  } else {
+    manifest.append = false;
+    manifest.parents.clear();
+  }
+  manifest.version = version;
+  manifest.created_at = context_.clock->now();
+  TRY(const base::ContentHash object,
+      context_.objects->put_bytes(table::format_manifest(manifest)));
+  return VersionBodies{.version = version_json(manifest, object.text()),
+                       .summary = {{"row_count", manifest.row_count},
+                                   {"column_count", manifest.schema.columns.size()},
+                                   {"size_bytes", manifest.size_bytes}}};
+}
+
+absl::StatusOr<std::string> ImportKind::finish(const flow::Job& job, std::string_view worker_result,
+                                               const std::filesystem::path& work_dir) {
+  TRY(const base::Json payload, base::parse_json(job.payload));
+  const std::string dataset = payload.value("dataset", std::string());
+  base::Json answer = {{"dataset", dataset}, {"unchanged", false}};
+  TRY(int64_t version, version_made_by(context_, "dataset", job.project, dataset, job.id));
+  if (version == 0) {
+    TRY(table::Manifest manifest, table::parse_manifest(worker_result));
+    manifest.append = payload.value("append", false);
+    TRY(const std::optional<Versioned> latest, newest(job.project, dataset));
+    if (latest.has_value()) {
+      TRY(const base::Json body, body_of(latest->document));
+      const bool same = manifest.append
+                            ? manifest.row_count == 0
+                            : body.value("content_hash", std::string()) == manifest.content_hash;
+      answer["unchanged"] = same;
+      version = same ? latest->version : 0;
+    }
+    if (version == 0) {
+      TRY(take_objects(manifest, work_dir));
+      TRY(version, commit_version(context_, {.kind = "dataset",
+                                             .project = job.project,
+                                             .name = dataset,
+                                             .made_by = job.id,
+                                             .make = [&](int64_t number) {
+                                               return make_version(manifest, job.project, number);
+                                             }}));
+    }
+  }
+  TRY(const Versioned made,
+      find_version(context_, "dataset", job.project, dataset, std::to_string(version)));
+  TRY(const base::Json body, body_of(made.document));
+  answer["version"] = version;
+  answer["row_count"] = body.at("row_count");
+  answer["quarantined"] = body.at("quarantine").at("row_count");
+  remove_spooled_file(payload);
+  return base::dump_json(answer);
+}
+
+void ImportKind::remove_spooled_file(const base::Json& payload) const {
+  const std::string spooled = payload.value("spooled_file", std::string());
+  if (!spooled.empty()) {
+    (void)context_.files->remove(spooled);
+  }
+}
+
+std::string ImportKind::ended(const flow::Job& job, const absl::Status& /*why*/,
+                              const std::filesystem::path& /*work_dir*/) {
+  const absl::StatusOr<base::Json> payload = base::parse_json(job.payload);
+  if (payload.ok()) {
+    remove_spooled_file(*payload);
+  }
+  return {};
+}
+
+}  // namespace
+
+absl::Status check_import(const Caller& caller, const ImportRequest& request) {
+  TRY(check_sources(caller, request));
+  if (!request.format.empty() &&
+      std::find(std::begin(kFormats), std::end(kFormats), request.format) == std::end(kFormats)) {
+    return base::invalid(fmt::format("'{}' is no format", request.format),
+                         fmt::format("write one of {}", fmt::join(kFormats, ", ")));
+  }
+  if (!request.query.empty()) {
+    TRY(table::check_query(request.query));
+  }
+  TRY(const base::Json checks, all_checks(request));
+  return base::internal_status::as_status(ingest::parse_checks(checks, "/checks"));
+}
+
+std::string import_payload(const std::string& dataset, const ImportRequest& request) {
+  const absl::StatusOr<base::Json> checks = all_checks(request);
+  return base::dump_json({{"dataset", dataset},
+                          {"spooled_file", request.spooled_file.string()},
+                          {"files", request.files},
+                          {"url", request.url},
+                          {"source_name", request.source_name},
+                          {"format", request.format},
+                          {"query", request.query},
+                          {"append", request.append},
+                          {"checks", checks.ok() ? *checks : base::Json::array()}});
+}
+
+std::unique_ptr<flow::JobKind> make_import_kind(Context& context) {
+  return std::make_unique<ImportKind>(context);
+}
+
+}  // namespace cromford::app

@@ -1,0 +1,132 @@
+#include "app/resources.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+
+namespace cromford::app {
+namespace {
+
+constexpr absl::string_view kEtagUrl = "cromford/etag";
+
+absl::Status with_etag_fault(absl::Status status, std::string_view fault) {
+  status.SetPayload(kEtagUrl, absl::Cord(std::string(fault)));
+  return status;
+}
+
+bool has_etag_fault(const absl::Status& status, std::string_view fault) {
+  const auto payload = status.GetPayload(kEtagUrl);
+  return payload.has_value() && std::string(*payload) == fault;
+}
+
+base::Json select_fields(const base::Json& resource, const std::vector<std::string>& fields) {
+  if (fields.empty()) {
+    return resource;
+  }
+  base::Json selected = base::Json::object();
+  for (const std::string& field : fields) {
+    if (resource.contains(field)) {
+      selected[field] = resource[field];
+    }
+  }
+  return selected;
+}
+
+}  // namespace
+
+absl::StatusOr<base::Json> body_of(const store::Document& document) {
+  absl::StatusOr<base::Json> body = base::parse_json(document.body);
+  if (!body.ok()) {
+    return base::damaged(fmt::format("the stored {} is not readable: {}",
+                                     store::describe(document.key), base::message(body.status())));
+  }
+  return body;
+}
+
+absl::StatusOr<base::Json> resource_of(const store::Document& document) {
+  TRY(base::Json resource, body_of(document));
+  resource.erase("internal");
+  resource["created_at"] = base::format_time(document.created_at);
+  resource["updated_at"] = base::format_time(document.updated_at);
+  resource["etag"] = etag_of(document);
+  return resource;
+}
+
+std::string etag_of(const store::Document& document) {
+  return fmt::format("\"{}\"", document.revision);
+}
+
+absl::Status check_etag(const store::Document& document, const IfMatch& if_match, EtagRule rule) {
+  const std::string current = etag_of(document);
+  if (!if_match.has_value()) {
+    if (rule == EtagRule::kOptional) {
+      return absl::OkStatus();
+    }
+    return with_etag_fault(
+        base::refused(
+            fmt::format("changing the {} needs the header If-Match", store::describe(document.key)),
+            fmt::format("read it, check it, and send its etag, now {}", current)),
+        "missing");
+  }
+  if (*if_match == "*" || *if_match == current) {
+    return absl::OkStatus();
+  }
+  return with_etag_fault(
+      base::conflict(fmt::format("the {} has changed meanwhile: its etag is {}, not {}",
+                                 store::describe(document.key), current, *if_match),
+                     "read it again and decide anew"),
+      "stale");
+}
+
+bool is_stale_etag(const absl::Status& status) {
+  return has_etag_fault(status, "stale");
+}
+
+bool is_missing_etag(const absl::Status& status) {
+  return has_etag_fault(status, "missing");
+}
+
+absl::StatusOr<base::Json> list_resources(const store::Metadata& metadata,
+                                          const std::string& project, const ListKind& kind,
+                                          const ListRequest& request) {
+  TRY(const store::DocumentPage page,
+      metadata.list({.project = project,
+                     .kind = kind.kind,
+                     .name_prefix = kind.name_prefix,
+                     .filter = request.filter,
+                     .order_by = request.order_by.empty() ? kind.order_by : request.order_by,
+                     .page_size = request.page_size,
+                     .page_token = request.page_token}));
+  base::Json answer = base::Json::object();
+  base::Json& items = answer[kind.field] = base::Json::array();
+  for (const store::Document& document : page.documents) {
+    TRY(const base::Json resource, resource_of(document));
+    items.push_back(select_fields(resource, request.fields));
+  }
+  if (!page.next_page_token.empty()) {
+    answer["next_page_token"] = page.next_page_token;
+  }
+  return answer;
+}
+
+std::string version_name(std::string_view name, int64_t version) {
+  return fmt::format("{}@{}", name, version);
+}
+
+absl::StatusOr<std::optional<int64_t>> parse_version(std::string_view what, std::string_view text) {
+  if (text == "latest") {
+    return std::optional<int64_t>();
+  }
+  int64_t version = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
+  if (error != std::errc() || end != text.data() + text.size() || version < 1) {
+    return base::invalid(fmt::format("'{}' is no version of a {}", text, what),
+                         "write a number from 1, or latest");
+  }
+  return std::optional<int64_t>(version);
+}
+
+}  // namespace cromford::app
