@@ -40,13 +40,13 @@ absl::StatusOr<Task> parse_task(std::string_view name);
 struct Scored {
   Task task = Task::kBinary;
   // Binary: 0 or 1 (1 is the positive class). Multiclass: the class index. Regression: the value.
-  std::span<const double> labels;
+  std::span<const double> labels = {};
   // Binary: the probability of the positive class, [n]. Multiclass: probabilities, [n][classes],
   // row by row. Regression: the predicted value, [n].
-  std::span<const double> predictions;
-  size_t class_count = 2;           // Read for kMulticlass only.
-  std::span<const double> weights;  // Empty, or one finite non-negative number per row.
-  double threshold = 0.5;           // From which probability on a binary row counts as positive.
+  std::span<const double> predictions = {};
+  size_t class_count = 2;                // Read for kMulticlass only.
+  std::span<const double> weights = {};  // Empty, or one finite non-negative number per row.
+  double threshold = 0.5;  // From which probability on a binary row counts as positive.
 };
 
 // A figure with its two-sided interval.
