@@ -91,6 +91,10 @@ struct NewJob {
   std::string kind;
   std::string title;
   std::string payload;  // JSON object.
+  // Usually empty: a new one is made. Who must be able to submit the same job again after a crash
+  // without doing it twice chooses an id beforehand; where it exists already, submit() answers with
+  // the job as it is.
+  std::string id{};
 };
 
 struct RunnerOptions {
@@ -101,6 +105,9 @@ struct RunnerOptions {
   int queue_max = 1000;
   int attempts_max = 3;
   uint64_t memory_limit_bytes = uint64_t{4} << 30;
+  uint64_t log_bytes_max = uint64_t{16} << 20;     // Of one job; what comes later is dropped.
+  uint64_t result_bytes_max = uint64_t{64} << 20;  // Of result.json.
+  int finished_max = 10'000;                       // Finished jobs kept of each project.
 };
 
 class Runner {
