@@ -81,9 +81,9 @@ struct Write {
 // `revision`, or a path into the body ("metrics.auc.value"); a path part that is not a word is
 // quoted ("schema.`my column`"). A body's field hides none of the five.
 struct ListQuery {
-  std::optional<std::string> project;  // Absent: of all projects.
-  std::string kind;
-  std::string name_prefix;  // Matched byte by byte; empty: all.
+  std::optional<std::string> project = std::nullopt;  // Absent: of all projects.
+  std::string kind = {};
+  std::string name_prefix = {};  // Matched byte by byte; empty: all.
 
   // Comparisons joined by AND: `state = running AND rows > 100 AND title : "late"`.
   // = != < <= > >= compare; `:` is true where a text contains the given text (ASCII letters in
@@ -92,14 +92,14 @@ struct ListQuery {
   // text with texts (a bare number is also equal to a text that is spelt like it); times as RFC
   // 3339 texts. `!=` is the opposite of `=`, so it holds where the field is missing; `= null` holds
   // where it is missing or null.
-  std::string filter;
+  std::string filter = {};
 
   // "created_at desc, name". Missing values come first, then true and false, numbers, texts (by
   // their bytes); `desc` turns all of it round. Ties are broken by name, then project. Empty: name.
-  std::string order_by;
+  std::string order_by = {};
 
-  int32_t page_size = 0;   // 0: 50; above 1000: 1000; negative: an error.
-  std::string page_token;  // Of the page before; bound to every other field but page_size.
+  int32_t page_size = 0;        // 0: 50; above 1000: 1000; negative: an error.
+  std::string page_token = {};  // Of the page before; bound to every other field but page_size.
 };
 
 struct DocumentPage {
