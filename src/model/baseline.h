@@ -29,9 +29,10 @@
 namespace cromford::model {
 
 struct ColumnBaseline {
-  std::vector<double> edges;     // strictly ascending, finite; empty for columns with a dictionary
-  uint32_t category_count = 0;   // 0 for columns without one
-  std::vector<uint64_t> counts;  // bin_count() values, or empty where nothing was counted
+  std::vector<double> edges =
+      {};                       // strictly ascending, finite; empty for columns with a dictionary
+  uint32_t category_count = 0;  // 0 for columns without one
+  std::vector<uint64_t> counts = {};  // bin_count() values, or empty where nothing was counted
 
   size_t bin_count(bool has_dictionary) const {
     return has_dictionary ? category_count + size_t{3} : edges.size() + 2;
@@ -41,13 +42,13 @@ struct ColumnBaseline {
 // The predictions on training (better: held out) rows. One histogram of edges.size() + 1 bins per
 // series: the probability of each class (binary: of the positive class only), or the value.
 struct PredictionBaseline {
-  std::vector<double> edges;
-  std::vector<uint64_t> counts;  // [series x (edges.size() + 1)], or empty
+  std::vector<double> edges = {};
+  std::vector<uint64_t> counts = {};  // [series x (edges.size() + 1)], or empty
 };
 
 struct Baseline {
-  std::vector<ColumnBaseline> columns;  // one per column of the contract, or empty
-  PredictionBaseline prediction;
+  std::vector<ColumnBaseline> columns = {};  // one per column of the contract, or empty
+  PredictionBaseline prediction = {};
 };
 
 // INVALID_ARGUMENT names what does not fit the contract and pipeline. `series_count` is 1 for

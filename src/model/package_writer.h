@@ -39,27 +39,27 @@ enum class PredictorRole : uint8_t {
 // One member of the ensemble. `features` are the pipeline's features that it reads, in its own
 // order (distinct); the indices within `body` refer to this list.
 struct PredictorParts {
-  std::string name;  // for people: "trees", "linear"
+  std::string name = {};  // for people: "trees", "linear"
   PredictorRole role = PredictorRole::kMargin;
   double weight = 1.0;
-  std::vector<uint32_t> features;
-  std::variant<ForestParts, LinearParts> body;
+  std::vector<uint32_t> features = {};
+  std::variant<ForestParts, LinearParts> body = {};
 };
 
 struct PackageParts {
   Task task = Task::kRegression;
-  std::string target;  // name of the target column
-  Contract contract;
-  PipelineParts pipeline;
-  std::vector<PredictorParts> predictors;  // at least one with role kMargin
+  std::string target = {};  // name of the target column
+  Contract contract = {};
+  PipelineParts pipeline = {};
+  std::vector<PredictorParts> predictors = {};  // at least one with role kMargin
   // Classification: at least two distinct class names; binary: exactly two, the negative one first,
   // the positive one second. Regression: none.
-  std::vector<std::string> classes;
+  std::vector<std::string> classes = {};
   Link link = Link::kIdentity;  // kLogistic for binary, kSoftmax for multiclass
-  Calibration calibration;
-  Interval interval;
+  Calibration calibration = {};
+  Interval interval = {};
   double threshold = 0.5;  // binary: positive where probability >= threshold, 0 < threshold < 1
-  Baseline baseline;
+  Baseline baseline = {};
   // The text of a JSON object for people and programs (base::dump_json), at most 16 MiB: metrics,
   // importance, warnings, lineage, settings. Prediction does not read it.
   std::string manifest = "{}";

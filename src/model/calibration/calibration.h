@@ -39,9 +39,9 @@ enum class CalibrationKind : uint8_t {
 
 struct Calibration {
   CalibrationKind kind = CalibrationKind::kNone;
-  std::vector<double> scale;   // kQuadratic: 1 value; kVector: one per class
-  std::vector<double> offset;  // as many
-  double square = 0.0;         // kQuadratic only
+  std::vector<double> scale = {};   // kQuadratic: 1 value; kVector: one per class
+  std::vector<double> offset = {};  // as many
+  double square = 0.0;              // kQuadratic only
 };
 
 enum class IntervalKind : uint8_t {

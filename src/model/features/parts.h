@@ -29,7 +29,7 @@ namespace cromford::model {
 // kept_count ("other"), missing ones kept_count + 1. Unseen ones (no entry at all) are counted.
 struct Dictionary {
   uint32_t column = 0;
-  std::vector<std::string> entries;
+  std::vector<std::string> entries = {};
   uint32_t kept_count = 0;
 };
 
@@ -65,7 +65,7 @@ struct CategoryTable {
   uint32_t column = 0;
   CategoryTableKind kind = CategoryTableKind::kCode;
   uint32_t width = 1;
-  std::vector<float> values;
+  std::vector<float> values = {};
 };
 
 // `width` features, 1 at the category's code and 0 elsewhere, for the first `width` codes of the
@@ -96,7 +96,7 @@ enum class DatePart : uint8_t {
 
 struct DateParts {
   uint32_t column = 0;
-  std::vector<DatePart> parts;
+  std::vector<DatePart> parts = {};
 };
 
 enum class PairOperation : uint8_t {
@@ -129,8 +129,8 @@ struct TextTokens {
   TokenKind kind = TokenKind::kWords;
   uint32_t width = 1;  // vocabulary.size() where there is one
   bool normalize = true;
-  std::vector<std::string> vocabulary;
-  std::vector<float> idf;  // `width` values
+  std::vector<std::string> vocabulary = {};
+  std::vector<float> idf = {};  // `width` values
 };
 
 // Two features: the length in bytes and the number of words. Missing is NaN.
@@ -142,8 +142,8 @@ using Transform = std::variant<NumberTransform, MissingFlag, CategoryTable, OneH
                                PairTransform, TextTokens, TextLength>;
 
 struct PipelineParts {
-  std::vector<Dictionary> dictionaries;  // at most one per text column
-  std::vector<Transform> transforms;
+  std::vector<Dictionary> dictionaries = {};  // at most one per text column
+  std::vector<Transform> transforms = {};
 };
 
 }  // namespace cromford::model

@@ -53,30 +53,38 @@ class ForestKernel {
   struct SparseNode {
     float threshold;
     uint32_t slot;
-    uint32_t left;  // 0 for a leaf: it stays where it is
+    uint32_t left;  // 0 for a leaf: the walk stays there
     uint32_t leaf;  // leaf number
   };
+  // A leaf with one value: the bits of that float. Otherwise the place of its values in values_.
+  using Leaf = uint32_t;
   struct Group {
     bool complete = true;
     uint32_t tree_count = 0;
+    uint32_t width = 1;
     uint32_t depth = 0;
-    uint32_t first_node[kGroupSize] = {};
-    uint32_t first_value[kGroupSize] = {};
     uint32_t output[kGroupSize] = {};
+    size_t first_node[kGroupSize] = {};  // complete: the trees are interleaved, only [0] is used
+    size_t first_leaf[kGroupSize] = {};
   };
 
-  void add_complete(const Group& group, const float* row, double* margins) const;
-  void add_sparse(const Group& group, const float* row, double* margins) const;
-  void build_complete(const TreeView& tree, uint32_t depth, std::span<const uint32_t> features);
-  void build_sparse(const TreeView& tree, std::span<const uint32_t> features);
+  void add_group(std::span<const TreeView> trees, std::span<const uint32_t> features);
+  void build_complete(std::span<const TreeView> trees, Group& group,
+                      std::span<const uint32_t> features);
+  void build_sparse(std::span<const TreeView> trees, Group& group,
+                    std::span<const uint32_t> features);
+  Leaf leaf_of(const TreeView& tree, size_t first_value, uint32_t leaf) const;
+  void walk_complete(const Group& group, const float* row, Leaf* found) const;
+  void walk_sparse(const Group& group, const float* row, Leaf* found) const;
+  void add(const Group& group, const Leaf* found, double* margins) const;
 
   uint32_t output_count_ = 1;
-  uint32_t width_ = 1;
   std::vector<double> base_;
   std::vector<Group> groups_;
   std::vector<CompleteNode> complete_;
   std::vector<SparseNode> sparse_;
-  std::vector<float> values_;
+  std::vector<Leaf> leaves_;
+  std::vector<float> values_;  // of leaves with several values
 };
 
 }  // namespace cromford::model

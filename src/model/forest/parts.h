@@ -28,7 +28,7 @@ struct TreeNode {
   uint32_t right = 0;
   bool default_left = false;
   double cover = 0.0;  // weight of the training rows that reached it (stored as float32), >= 0
-  std::vector<float> values;  // leaf: 1 value, or one per output of the forest; finite
+  std::vector<float> values = {};  // leaf: 1 value, or one per output of the forest; finite
 };
 
 // Nodes in any order; the root is node 0 and every other node has exactly one parent. Either each
@@ -36,14 +36,14 @@ struct TreeNode {
 // forest (then `output` is 0).
 struct TreeParts {
   uint32_t output = 0;
-  std::vector<TreeNode> nodes;
+  std::vector<TreeNode> nodes = {};
 };
 
 // margin[o] = base[o] + the leaves of the trees in their order, summed in double.
 struct ForestParts {
   uint32_t output_count = 1;
-  std::vector<double> base;  // output_count values
-  std::vector<TreeParts> trees;
+  std::vector<double> base = {};  // output_count values
+  std::vector<TreeParts> trees = {};
 };
 
 }  // namespace cromford::model

@@ -23,6 +23,13 @@
 
 namespace cromford::model {
 
+// Nodes and weights of the Gauss-Legendre rule with `point_count` >= 1 points on [0, 1].
+struct Quadrature {
+  std::vector<double> nodes;
+  std::vector<double> weights;
+};
+Quadrature gauss_legendre(uint32_t point_count);
+
 // Reusable memory of ForestExplainer.
 struct ShapleyScratch {
   std::vector<double> doubles;
@@ -49,13 +56,7 @@ class ForestExplainer {
   uint32_t player_count_;
   std::vector<double> expected_;
   std::vector<uint32_t> path_players_;  // per tree: the most distinct players on one path
+  std::vector<Quadrature> rules_;       // by number of points
 };
-
-// Nodes and weights of the Gauss-Legendre rule with `point_count` >= 1 points on [0, 1].
-struct Quadrature {
-  std::vector<double> nodes;
-  std::vector<double> weights;
-};
-Quadrature gauss_legendre(uint32_t point_count);
 
 }  // namespace cromford::model

@@ -27,10 +27,10 @@ class ByteWriter;
 // All values are finite.
 struct LinearParts {
   uint32_t output_count = 1;
-  std::vector<double> bias;     // [output_count]
-  std::vector<double> mean;     // [feature_count]
-  std::vector<double> impute;   // [feature_count]
-  std::vector<double> weights;  // [output_count x feature_count], row-major
+  std::vector<double> bias = {};     // [output_count]
+  std::vector<double> mean = {};     // [feature_count]
+  std::vector<double> impute = {};   // [feature_count]
+  std::vector<double> weights = {};  // [output_count x feature_count], row-major
 };
 
 class Linear {

@@ -1,0 +1,210 @@
+#include "model/forest/kernel.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace cromford::model {
+namespace {
+
+constexpr size_t kGroupSize = ForestKernel::kGroupSize;
+// A group is padded to complete trees when that makes at most this many leaves of one real leaf.
+constexpr size_t kPaddingMax = 8;
+
+// Calls f(0) ... f(7) without a loop, so that eight cursors live in registers.
+template <typename F>
+[[gnu::always_inline]] inline void for_group(F&& f) {
+  [&]<size_t... I>(std::index_sequence<I...>) {
+    (f(std::integral_constant<size_t, I>{}), ...);
+  }(std::make_index_sequence<kGroupSize>{});
+}
+
+uint32_t slot_of(const PackedNode& node, std::span<const uint32_t> features) {
+  return 2 * features[node.feature] + (node.default_left() ? 1U : 0U);
+}
+
+}  // namespace
+
+ForestKernel::ForestKernel(const Forest& forest, std::span<const uint32_t> features)
+    : output_count_(forest.output_count()), base_(forest.base().begin(), forest.base().end()) {
+  const auto trees = forest.trees();
+  for (size_t first = 0; first < trees.size();) {
+    size_t end = first + 1;
+    while (end < trees.size() && end < first + kGroupSize &&
+           trees[end].width == trees[first].width) {
+      ++end;
+    }
+    add_group(trees.subspan(first, end - first), features);
+    first = end;
+  }
+}
+
+void ForestKernel::add_group(std::span<const TreeView> trees, std::span<const uint32_t> features) {
+  Group group;
+  group.tree_count = static_cast<uint32_t>(trees.size());
+  group.width = trees[0].width;
+  size_t leaf_count = 0;
+  for (size_t k = 0; k < trees.size(); ++k) {
+    group.depth = std::max(group.depth, trees[k].depth);
+    group.output[k] = trees[k].output;
+    leaf_count += (trees[k].nodes.size() + 1) / 2;
+  }
+  group.complete = group.depth <= kCompleteDepthMax &&
+                   (kGroupSize << group.depth) <= kPaddingMax * leaf_count + 64;
+  if (group.complete) {
+    build_complete(trees, group, features);
+  } else {
+    build_sparse(trees, group, features);
+  }
+  groups_.push_back(group);
+}
+
+// Node i of tree k lies at first_node + 8 i + k, leaf p at first_leaf + 8 p + k. Below a real leaf
+// all padding leads to that leaf.
+void ForestKernel::build_complete(std::span<const TreeView> trees, Group& group,
+                                  std::span<const uint32_t> features) {
+  const size_t inner_count = (size_t{1} << group.depth) - 1;
+  const size_t first_node = group.first_node[0] = complete_.size();
+  const size_t first_leaf = group.first_leaf[0] = leaves_.size();
+  complete_.resize(first_node + kGroupSize * inner_count, CompleteNode{0.0F, 0});
+  leaves_.resize(first_leaf + kGroupSize * (inner_count + 1), 0);
+  std::vector<uint32_t> source;  // the real node that each place of the complete tree stands for
+  for (size_t k = 0; k < trees.size(); ++k) {
+    const TreeView& tree = trees[k];
+    const size_t first_value = values_.size();
+    if (tree.width > 1) {
+      values_.insert(values_.end(), tree.values.begin(), tree.values.end());
+    }
+    source.assign(2 * inner_count + 1, 0);
+    for (size_t i = 0; i < inner_count; ++i) {
+      const PackedNode& node = tree.nodes[source[i]];
+      if (node.is_leaf()) {
+        source[2 * i + 1] = source[2 * i + 2] = source[i];
+        continue;
+      }
+      source[2 * i + 1] = node.next;
+      source[2 * i + 2] = node.next + 1;
+      complete_[first_node + kGroupSize * i + k] = {node.threshold, slot_of(node, features)};
+    }
+    for (size_t p = 0; p <= inner_count; ++p) {
+      leaves_[first_leaf + kGroupSize * p + k] =
+          leaf_of(tree, first_value, tree.nodes[source[inner_count + p]].next);
+    }
+  }
+}
+
+void ForestKernel::build_sparse(std::span<const TreeView> trees, Group& group,
+                                std::span<const uint32_t> features) {
+  for (size_t k = 0; k < trees.size(); ++k) {
+    const TreeView& tree = trees[k];
+    const size_t first_value = values_.size();
+    if (tree.width > 1) {
+      values_.insert(values_.end(), tree.values.begin(), tree.values.end());
+    }
+    group.first_node[k] = sparse_.size();
+    group.first_leaf[k] = leaves_.size();
+    for (const PackedNode& node : tree.nodes) {
+      if (node.is_leaf()) {
+        sparse_.push_back({0.0F, 0, 0, node.next});
+        leaves_.push_back(leaf_of(tree, first_value, node.next));
+      } else {
+        sparse_.push_back({node.threshold, slot_of(node, features), node.next, 0});
+      }
+    }
+  }
+  for (size_t k = trees.size(); k < kGroupSize; ++k) {
+    group.first_node[k] = group.first_node[0];  // walked along, never added
+    group.first_leaf[k] = group.first_leaf[0];
+  }
+}
+
+ForestKernel::Leaf ForestKernel::leaf_of(const TreeView& tree, size_t first_value,
+                                         uint32_t leaf) const {
+  return tree.width == 1 ? std::bit_cast<Leaf>(tree.values[leaf])
+                         : static_cast<Leaf>(first_value + size_t{leaf} * tree.width);
+}
+
+void ForestKernel::lay_out(std::span<const float> row, std::span<float> doubled) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (size_t f = 0; f < row.size(); ++f) {
+    const bool missing = std::isnan(row[f]);
+    doubled[2 * f] = missing ? kInfinity : row[f];
+    doubled[2 * f + 1] = missing ? -kInfinity : row[f];
+  }
+}
+
+void ForestKernel::walk_complete(const Group& group, const float* row, Leaf* found) const {
+  const CompleteNode* nodes = complete_.data() + group.first_node[0];
+  size_t place[kGroupSize] = {};  // 8 times the index of the node
+  for (uint32_t level = 0; level < group.depth; ++level) {
+    for_group([&](auto k) {
+      const CompleteNode& node = nodes[place[k] + k];
+      const size_t right = row[node.slot] < node.threshold ? 0 : kGroupSize;
+      place[k] = 2 * place[k] + kGroupSize + right;
+    });
+  }
+  const size_t inner_count = (size_t{1} << group.depth) - 1;
+  const Leaf* leaves = leaves_.data() + group.first_leaf[0];
+  for_group([&](auto k) { found[k] = leaves[place[k] - kGroupSize * inner_count + k]; });
+}
+
+void ForestKernel::walk_sparse(const Group& group, const float* row, Leaf* found) const {
+  const SparseNode* nodes[kGroupSize];
+  for_group([&](auto k) { nodes[k] = sparse_.data() + group.first_node[k]; });
+  uint32_t place[kGroupSize] = {};
+  for (bool moving = true; moving;) {
+    uint32_t moved = 0;
+    for_group([&](auto k) {
+      const SparseNode& node = nodes[k][place[k]];
+      const uint32_t next = node.left + (row[node.slot] < node.threshold ? 0U : 1U);
+      place[k] = node.left == 0 ? place[k] : next;
+      moved |= node.left;
+    });
+    moving = moved != 0;
+  }
+  for_group([&](auto k) { found[k] = leaves_[group.first_leaf[k] + nodes[k][place[k]].leaf]; });
+}
+
+void ForestKernel::add(const Group& group, const Leaf* found, double* margins) const {
+  if (group.width == 1) {
+    for (uint32_t k = 0; k < group.tree_count; ++k) {
+      margins[group.output[k]] += static_cast<double>(std::bit_cast<float>(found[k]));
+    }
+    return;
+  }
+  for (uint32_t k = 0; k < group.tree_count; ++k) {
+    for (uint32_t j = 0; j < group.width; ++j) {
+      margins[j] += static_cast<double>(values_[found[k] + j]);
+    }
+  }
+}
+
+void ForestKernel::predict(const float* doubled, size_t stride, size_t row_count,
+                           std::span<double> margins) const {
+  for (size_t row = 0; row < row_count; ++row) {
+    std::ranges::copy(base_, margins.begin() + static_cast<std::ptrdiff_t>(row * output_count_));
+  }
+  // Group by group, so that the nodes of a group stay in the first-level cache for all rows.
+  Leaf found[kGroupSize];
+  for (const Group& group : groups_) {
+    for (size_t row = 0; row < row_count; ++row) {
+      const float* x = doubled + row * stride;
+      if (group.complete) {
+        walk_complete(group, x, found);
+      } else {
+        walk_sparse(group, x, found);
+      }
+      add(group, found, margins.data() + row * output_count_);
+    }
+  }
+}
+
+size_t ForestKernel::memory_bytes() const {
+  return groups_.size() * sizeof(Group) + complete_.size() * sizeof(CompleteNode) +
+         sparse_.size() * sizeof(SparseNode) + leaves_.size() * sizeof(Leaf) +
+         values_.size() * sizeof(float);
+}
+
+}  // namespace cromford::model
