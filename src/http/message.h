@@ -66,6 +66,9 @@ class Upload {
 
 struct Route;
 
+// Of a path: the names are the pattern's, the values are decoded.
+using Parameters = std::vector<std::pair<std::string_view, std::string_view>>;
+
 // Everything it refers to lives until the handler returns.
 struct Request {
   Method method = Method::kGet;
@@ -89,8 +92,7 @@ struct Request {
   std::string_view parameter(std::string_view name) const;
   std::optional<std::string_view> query(std::string_view name) const { return target.query(name); }
 
-  // Filled by the router; the names are the pattern's.
-  std::vector<std::pair<std::string_view, std::string_view>> parameters;
+  Parameters parameters;  // Filled by the router.
 };
 
 // So that a parser which reads ahead in blocks may work on the body in place.

@@ -82,10 +82,9 @@ class Router {
   static absl::StatusOr<Router> create(std::span<const Route> routes,
                                        std::map<std::string, Handler, std::less<>> handlers);
 
-  // Finds the route of a method and a path; HEAD finds GET. Fills `parameters` with the decoded
-  // parts of the path.
-  Match find(Method method, Target& target,
-             std::vector<std::pair<std::string_view, std::string_view>>& parameters) const;
+  // Finds the route of a method and a path; HEAD finds GET. Fills `parameters` with the names and
+  // the decoded parts of the path. For kMethodNotAllowed, `route` is one of the path's others.
+  Match find(Method method, Target& target, Parameters& parameters) const;
 
   std::span<const Route> routes() const { return routes_; }
 
@@ -100,6 +99,7 @@ class Router {
 
   std::span<const Route> routes_;
   std::vector<Handler> handlers_;  // By the index of the route.
+  std::vector<std::vector<std::string_view>> parameter_names_;
   std::unique_ptr<Node, NodeDeleter> root_;
 };
 

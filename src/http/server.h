@@ -48,7 +48,6 @@ struct ServerOptions {
   base::Limits limits;
   std::chrono::seconds write_timeout{60};  // Without any progress of the reader.
   std::chrono::milliseconds event_comment_interval{15'000};
-  size_t event_backlog_bytes_max = 1U << 20;  // Unsent bytes after which a reader is dropped.
   std::chrono::milliseconds stop_grace{10'000};
 
   // Where uploads are written; must be on the file system of the objects.

@@ -1,0 +1,304 @@
+// What is decided from the header of a request alone, before anything of its body is read; and the
+// header of the answer.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "base/limits.h"
+#include "base/name.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "http/connection.h"
+#include "http/problem.h"
+
+namespace cromford::http {
+namespace {
+
+constexpr size_t kIdBytesMax = 128;
+constexpr std::string_view kSecurityFields =
+    "X-Content-Type-Options: nosniff\r\n"
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; sandbox\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\n";
+
+// Whether `word` stands in a list of words between blanks.
+bool has_word(std::string_view list, std::string_view word) {
+  for (const std::string_view known : base::split(list, ' ')) {
+    if (known == word && !word.empty()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// An id may go into the log and back as a header, so it must be tame.
+bool is_tame_id(std::string_view id) {
+  return !id.empty() && id.size() <= kIdBytesMax && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '_' || c == '.' || c == ':';
+  });
+}
+
+// "Application/JSON; charset=utf-8" -> "application/json".
+std::string media_type(std::string_view content_type) {
+  return base::lower(base::trim(content_type.substr(0, content_type.find(';'))));
+}
+
+std::string_view reason_phrase(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
+    case 304:
+      return "Not Modified";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 409:
+      return "Conflict";
+    case 503:
+      return "Service Unavailable";
+    default:
+      return status < 400 ? "OK" : "Error";
+  }
+}
+
+// Whether an If-None-Match field names the (unquoted) tag.
+bool names_tag(std::string_view field, std::string_view etag) {
+  for (std::string_view one : base::split(field, ',')) {
+    one = base::trim(one);
+    if (one.starts_with("W/")) {
+      one.remove_prefix(2);
+    }
+    if (one == "*" || (one.size() == etag.size() + 2 && one.front() == '"' && one.back() == '"' &&
+                       one.substr(1, etag.size()) == etag)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+absl::Status body_too_long(uint64_t bytes_max) {
+  return with_http_status(
+      base::exhausted(fmt::format("the body is longer than {}, the limit of this request",
+                                  base::format_size(bytes_max))),
+      413);
+}
+
+void Connection::begin_request() {
+  body_left_ = parser_.content_length().value_or(0);
+  body_unread_ = parser_.chunked() || body_left_ > 0;
+  body_in_buffer_ = 0;
+  body_hash_.clear();
+  if (!parser_.keep_alive()) {
+    close_ = true;
+  }
+  request_.method = parser_.method();
+  request_.headers = parser_.headers();
+  request_.route = nullptr;
+  request_.body = {};
+  request_.traceparent = {};
+  request_.caller = Caller::kAnonymous;
+  request_.id = {};
+  // One walk over the fields for what nearly every request needs.
+  for (const HeaderField& field : request_.headers) {
+    if (base::equal_ignoring_case(field.name, "x-request-id") && is_tame_id(field.value)) {
+      request_.id = field.value;
+    } else if (base::equal_ignoring_case(field.name, "traceparent") && is_tame_id(field.value)) {
+      request_.traceparent = field.value;
+    }
+  }
+  if (request_.id.empty()) {
+    made_id_ = loop_.next_id();
+    request_.id = made_id_;
+  }
+  response_.clear();
+  match_ = {};
+}
+
+absl::Status Connection::admit() {
+  TRY(request_.target.parse(parser_.target()));
+  match_ = shared_.router.find(request_.method, request_.target, request_.parameters);
+  request_.route = match_.route;
+  TRY(check_caller());
+  TRY(check_route());
+  TRY(check_query());
+  return check_body();
+}
+
+absl::Status Connection::check_caller() {
+  std::optional<std::string_view> host;
+  std::optional<std::string_view> authorization;
+  for (const HeaderField& field : request_.headers) {
+    if (base::equal_ignoring_case(field.name, "host")) {
+      if (host) {
+        return base::invalid("the request has two Host fields");
+      }
+      host = field.value;
+    } else if (base::equal_ignoring_case(field.name, "authorization")) {
+      authorization = field.value;
+    }
+  }
+  if (!request_.target.authority().empty()) {
+    host = request_.target.authority();
+  }
+  if (!host || *host != accepted_host_ || host->empty()) {
+    TRY(shared_.guard.check_host(host, local_address()));
+    accepted_host_ = *host;
+  }
+  const Permission permission =
+      match_.outcome == Router::Outcome::kFound ? match_.route->permission : Permission::kRead;
+  TRY(request_.caller, shared_.guard.authenticate(authorization, permission));
+  if (!is_safe(request_.method)) {
+    TRY(Guard::check_origin(request_.header("sec-fetch-site"), request_.header("origin"), *host));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Connection::check_route() {
+  if (match_.outcome == Router::Outcome::kFound) {
+    return absl::OkStatus();
+  }
+  if (match_.outcome == Router::Outcome::kMethodNotAllowed) {
+    response_.allow = match_.allowed;
+    return with_http_status(base::invalid(fmt::format("{} has no method {}", request_.target.path(),
+                                                      base::clip_utf8(parser_.method_text(), 32))),
+                            405);
+  }
+  return base::not_found(fmt::format("there is nothing at {}", request_.target.path()),
+                         "GET /api/v1/openapi.json lists all there is");
+}
+
+absl::Status Connection::check_query() const {
+  for (const auto& [name, value] : request_.target.queries()) {
+    if (!has_word(request_.route->query, name)) {
+      std::vector<std::string> known;
+      for (const std::string_view word : base::split(request_.route->query, ' ')) {
+        known.emplace_back(word);
+      }
+      const std::string text(base::clip_utf8(name, 64));
+      return base::invalid(fmt::format("there is no query parameter '{}' here{}", text,
+                                       base::did_you_mean(text, known)),
+                           request_.route->query.empty()
+                               ? std::string("leave it out")
+                               : fmt::format("the parameters are: {}", request_.route->query));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Connection::check_body() const {
+  if (const auto expect = request_.header("expect");
+      expect && !base::equal_ignoring_case(*expect, "100-continue")) {
+    return with_http_status(base::invalid("the only Expect that is understood is 100-continue"),
+                            417);
+  }
+  if (!body_unread_) {
+    return absl::OkStatus();
+  }
+  const Route& route = *request_.route;
+  if (route.content_types.empty()) {
+    return base::invalid("this request takes no body");
+  }
+  if (const auto type = request_.header("content-type")) {
+    if (!has_word(route.content_types, "*") && !has_word(route.content_types, media_type(*type))) {
+      return with_http_status(base::invalid(fmt::format("the body has the Content-Type '{}'",
+                                                        base::clip_utf8(*type, 128)),
+                                            fmt::format("send {}", route.content_types)),
+                              415);
+    }
+  }
+  if (route.kind == HandlerKind::kUpload) {
+    const uint64_t limit = shared_.options.limits.upload_bytes;
+    return body_left_ > limit ? body_too_long(limit) : absl::OkStatus();
+  }
+  if (const auto coding = request_.header("content-encoding");
+      coding && !base::equal_ignoring_case(*coding, "identity")) {
+    return with_http_status(
+        base::invalid("the body is compressed", "send it without Content-Encoding"), 415);
+  }
+  return body_left_ > route.body_bytes_max ? body_too_long(route.body_bytes_max) : absl::OkStatus();
+}
+
+// 304 for a GET of what the caller already has.
+void Connection::make_conditional() {
+  if (response_.etag.empty() || response_.status != 200 || !is_safe(request_.method)) {
+    return;
+  }
+  const auto field = request_.header("if-none-match");
+  if (field && names_tag(*field, response_.etag)) {
+    response_.status = 304;
+    response_.body.clear();
+    response_.file.reset();
+  }
+}
+
+void Connection::build_head(std::optional<uint64_t> length) {
+  if (shared_.stopping.load(std::memory_order_relaxed)) {
+    close_ = true;
+  }
+  const Response& r = response_;
+  head_.clear();
+  auto to = std::back_inserter(head_);
+  head_ += "HTTP/1.1 ";
+  base::append_number(head_, static_cast<int64_t>(r.status));
+  head_ += ' ';
+  head_ += reason_phrase(r.status);
+  if (r.status != 204 && r.status != 304) {
+    head_ += "\r\nContent-Type: ";
+    head_ += r.content_type;
+    if (length) {
+      head_ += "\r\nContent-Length: ";
+      base::append_number(head_, static_cast<int64_t>(*length));
+    }
+  }
+  head_ += "\r\nDate: ";
+  head_ += loop_.date();
+  head_ += "\r\nX-Request-Id: ";
+  head_ += request_.id;
+  head_ += r.etag.empty() ? "\r\nCache-Control: no-store\r\n" : "\r\nCache-Control: no-cache\r\n";
+  head_ += kSecurityFields;
+  if (!r.etag.empty()) {
+    fmt::format_to(to, "ETag: \"{}\"\r\n", r.etag);
+  }
+  if (!r.location.empty()) {
+    fmt::format_to(to, "Location: {}\r\n", r.location);
+  }
+  if (r.retry_after_s > 0) {
+    fmt::format_to(to, "Retry-After: {}\r\n", r.retry_after_s);
+  }
+  if (!r.allow.empty()) {
+    fmt::format_to(to, "Allow: {}\r\n", fmt::join(r.allow, ", "));
+  }
+  if (r.status == 401) {
+    head_ += "WWW-Authenticate: Bearer realm=\"cromford\"\r\n";
+  }
+  if (r.file && !r.file->file_name.empty()) {
+    fmt::format_to(to, "Content-Disposition: attachment; filename=\"{}\"\r\n", r.file->file_name);
+  }
+  if (close_) {
+    head_ += "Connection: close\r\n";
+  } else if (parser_.http_1_0()) {
+    head_ += "Connection: keep-alive\r\n";
+  }
+  head_ += "\r\n";
+}
+
+}  // namespace cromford::http
