@@ -40,7 +40,8 @@ class EventHub {
   virtual ~EventHub() = default;
   virtual uint64_t publish(std::string_view project, std::string_view topic, std::string_view type,
                            std::string data) = 0;
-  // Events after `after` (nullopt: from now on); `wake` is called whenever there may be more.
+  // Events after `after` (nullopt: from now on); `wake` is called whenever there may be more, and
+  // never after the subscription is gone. It must not call the hub.
   virtual std::unique_ptr<Subscription> subscribe(std::string_view project,
                                                   std::vector<std::string> topics,
                                                   std::optional<uint64_t> after,
@@ -49,6 +50,15 @@ class EventHub {
   virtual uint64_t last_id() const = 0;
 };
 
-std::unique_ptr<EventHub> make_event_hub(size_t events_per_topic = 256, size_t topics_max = 10000);
+struct EventHubOptions {
+  size_t events_per_topic = 256;
+  size_t topics_max = 10'000;               // The topics that were quiet longest are forgotten.
+  uint64_t bytes_max = uint64_t{32} << 20;  // Of all events together, likewise.
+  // The id of the first event. Give it the time in microseconds, so that ids of an earlier process
+  // are recognised as too old.
+  uint64_t first_id = 1;
+};
+
+std::unique_ptr<EventHub> make_event_hub(const EventHubOptions& options = {});
 
 }  // namespace cromford::flow

@@ -45,6 +45,7 @@ struct Job {
       "null";          // JSON: the kind's answer once it succeeded (or kept a partial one).
   absl::Status error;  // Why it failed or was cancelled; OK otherwise.
   int attempt = 0;     // How often it was started.
+  bool cancel_requested = false;  // So that a crash does not forget it.
 
   base::Time created_at;
   std::optional<base::Time> started_at;

@@ -1,0 +1,575 @@
+#include "flow/runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/file_system.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "flow/child_run.h"
+#include "flow/job_store.h"
+#include "flow/work_queue.h"
+
+namespace cromford::flow {
+namespace {
+
+constexpr size_t kInServerAtOnce = 16;
+constexpr auto kLookInterval = std::chrono::milliseconds(50);
+constexpr int kPruneEvery = 1000;  // finished jobs
+
+// A job that is not final yet.
+struct Live {
+  Job job;               // Guarded by the runner's mutex.
+  bool claimed = false;  // Likewise: somebody carries it out or ends it.
+  base::CancelSource cancel;
+  // Held while the job is read and then stored or told, so that nothing older comes after.
+  std::mutex order;
+};
+using LivePtr = std::shared_ptr<Live>;
+
+class RunnerImpl final : public Runner {
+ public:
+  RunnerImpl(RunnerOptions options, store::Metadata& metadata, EventHub& events, base::Clock& clock,
+             base::IdSource& ids)
+      : options_(std::move(options)),
+        metadata_(metadata),
+        events_(events),
+        clock_(clock),
+        ids_(ids),
+        children_(static_cast<size_t>(std::max(options_.jobs_at_once, 1))),
+        in_server_(kInServerAtOnce) {}
+  ~RunnerImpl() override { stop(); }
+
+  void add(std::unique_ptr<JobKind> kind) override {
+    const std::string name(kind->name());
+    child_kinds_[name] = std::move(kind);
+  }
+  void add(std::unique_ptr<InServerKind> kind) override {
+    const std::string name(kind->name());
+    server_kinds_[name] = std::move(kind);
+  }
+  absl::Status start() override;
+  absl::StatusOr<Job> submit(NewJob job) override;
+  absl::StatusOr<Job> get(std::string_view project, std::string_view id) const override;
+  absl::StatusOr<Job> cancel(std::string_view project, std::string_view id) override;
+  absl::StatusOr<Job> wait(std::string_view project, std::string_view id,
+                           const base::CancelToken& cancel) override;
+  std::filesystem::path log_file(std::string_view id) const override {
+    return options_.log_root / fmt::format("{}.log", id);
+  }
+  Counts counts() const override;
+  void stop() override;
+
+ private:
+  class Context;
+
+  absl::Status recover(JobState state);
+  void take_up(Job job);
+  void enqueue(const LivePtr& live);
+  LivePtr find(std::string_view project, std::string_view id) const;
+  Job snapshot(const Live& live) const;
+  bool known(const std::string& kind) const;
+
+  void carry_out(const LivePtr& live);
+  bool claim(Live& live);
+  void run_child_job(const LivePtr& live, JobKind& kind);
+  ChildOutcome run_attempts(const LivePtr& live, JobKind& kind);
+  ChildOutcome run_attempt(const LivePtr& live, JobKind& kind);
+  void run_in_server_job(const LivePtr& live, InServerKind& kind);
+  void update(Live& live, const WorkerLine& line);
+  // Ends a job without success; the kind may add a result. `result`: what is known already.
+  void end(const LivePtr& live, const absl::Status& why, std::string result = {});
+  void conclude(const LivePtr& live, JobState state, const absl::Status& why,
+                std::string_view result);
+  void put_back(Live& live);
+  absl::Status save(Live& live);
+  void tell(Live& live);
+  void prune();
+
+  std::filesystem::path work_dir(const Job& job) const { return options_.work_root / job.id; }
+
+  const RunnerOptions options_;
+  store::Metadata& metadata_;
+  EventHub& events_;
+  base::Clock& clock_;
+  base::IdSource& ids_;
+  std::map<std::string, std::unique_ptr<JobKind>> child_kinds_;
+  std::map<std::string, std::unique_ptr<InServerKind>> server_kinds_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, LivePtr, std::less<>> live_;  // by id
+  int submitting_ = 0;
+  int finished_ = 0;
+  bool stopping_ = false;
+  base::CancelSource stop_;
+
+  WorkQueue children_;
+  WorkQueue in_server_;
+};
+
+bool RunnerImpl::known(const std::string& kind) const {
+  return child_kinds_.contains(kind) || server_kinds_.contains(kind);
+}
+
+LivePtr RunnerImpl::find(std::string_view project, std::string_view id) const {
+  const auto found = live_.find(id);
+  return found != live_.end() && found->second->job.project == project ? found->second : nullptr;
+}
+
+Job RunnerImpl::snapshot(const Live& live) const {
+  const std::lock_guard lock(mutex_);
+  return live.job;
+}
+
+// --- taking jobs in ----------------------------------------------------------------------------
+
+absl::Status RunnerImpl::start() {
+  TRY(base::system_files().remove_all(options_.work_root));
+  TRY(base::system_files().create_directories(options_.work_root));
+  TRY(base::system_files().create_directories(options_.log_root));
+  // What ran comes before what waited, as it did then.
+  TRY(recover(JobState::kRunning));
+  TRY(recover(JobState::kQueued));
+  prune();
+  return absl::OkStatus();
+}
+
+absl::Status RunnerImpl::recover(JobState state) {
+  TRY(std::vector<Job> jobs, jobs_in_state(metadata_, state));
+  for (Job& job : jobs) {
+    take_up(std::move(job));
+  }
+  return absl::OkStatus();
+}
+
+void RunnerImpl::take_up(Job job) {
+  auto live = std::make_shared<Live>();
+  const bool was_running = job.state == JobState::kRunning;
+  live->job = std::move(job);
+  {
+    const std::lock_guard lock(mutex_);
+    live_.emplace(live->job.id, live);
+  }
+  const Job& taken = live->job;
+  if (!known(taken.kind)) {
+    end(live,
+        base::internal(fmt::format("this program knows no jobs of the kind '{}'", taken.kind)));
+  } else if (taken.cancel_requested) {
+    end(live, base::cancelled("it was cancelled"));
+  } else if (was_running && taken.attempt >= options_.attempts_max &&
+             child_kinds_.contains(taken.kind)) {
+    end(live, base::internal(
+                  fmt::format("the server ended {} times while this job ran, so it is not tried "
+                              "again",
+                              taken.attempt),
+                  "read the job's log; it may need more memory than the machine has"));
+  } else {
+    if (was_running) {
+      append_to_log(log_file(taken.id), clock_, "the server ended while this job ran; once more");
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      live->job.state = JobState::kQueued;
+      live->job.progress = 0;
+    }
+    enqueue(live);
+  }
+}
+
+absl::StatusOr<Job> RunnerImpl::submit(NewJob request) {
+  if (!known(request.kind)) {
+    return base::invalid(fmt::format("there are no jobs of the kind '{}'", request.kind));
+  }
+  const bool chosen = !request.id.empty();
+  if (chosen && !base::is_id(request.id)) {
+    return base::invalid(fmt::format("'{}' cannot be the id of a job", request.id));
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) {
+      return base::unavailable("the server is stopping", "submit the job again when it runs");
+    }
+    const auto queued = std::count_if(live_.begin(), live_.end(), [](const auto& entry) {
+      return entry.second->job.state == JobState::kQueued;
+    });
+    if (queued + submitting_ >= options_.queue_max) {
+      return base::exhausted(fmt::format("{} jobs wait already, which is the limit", queued),
+                             "submit the job again when some are done");
+    }
+    ++submitting_;
+  }
+  auto live = std::make_shared<Live>();
+  live->job.id = chosen ? std::move(request.id) : ids_.next();
+  live->job.project = std::move(request.project);
+  live->job.kind = std::move(request.kind);
+  live->job.title = std::move(request.title);
+  live->job.payload = std::move(request.payload);
+  live->job.created_at = clock_.now();
+  const Job job = live->job;
+  const absl::Status stored = put_new_job(metadata_, job);
+  {
+    const std::lock_guard lock(mutex_);
+    --submitting_;
+    if (stored.ok()) {
+      live_.emplace(job.id, live);
+    }
+  }
+  if (!stored.ok()) {
+    return chosen && absl::IsAlreadyExists(stored) ? get(job.project, job.id)
+                                                   : absl::StatusOr<Job>(stored);
+  }
+  tell(*live);
+  enqueue(live);
+  return job;
+}
+
+void RunnerImpl::enqueue(const LivePtr& live) {
+  WorkQueue& queue = child_kinds_.contains(live->job.kind) ? children_ : in_server_;
+  queue.add([this, live] { carry_out(live); });
+}
+
+// --- asking about jobs -------------------------------------------------------------------------
+
+absl::StatusOr<Job> RunnerImpl::get(std::string_view project, std::string_view id) const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const LivePtr live = find(project, id)) {
+      return live->job;
+    }
+  }
+  return get_job(metadata_, project, id);
+}
+
+absl::StatusOr<Job> RunnerImpl::cancel(std::string_view project, std::string_view id) {
+  LivePtr live;
+  bool waited = false;
+  {
+    const std::lock_guard lock(mutex_);
+    live = find(project, id);
+    if (live && !is_final(live->job.state)) {
+      live->job.cancel_requested = true;
+      waited = !std::exchange(live->claimed, true);
+    } else {
+      live = nullptr;
+    }
+  }
+  if (!live) {
+    TRY(const Job job, get(project, id));
+    return base::refused(fmt::format(
+        "the job '{}' has ended already: it {}", id,
+        job.state == JobState::kCancelled ? "was cancelled" : std::string(state_name(job.state))));
+  }
+  live->cancel.cancel();
+  if (waited) {
+    end(live, base::cancelled("it was cancelled before it began"));
+  } else if (const absl::Status stored = save(*live); !stored.ok()) {
+    base::log_error("a cancellation was not stored",
+                    {{"job", id}, {"error", base::describe(stored)}});
+  }
+  return snapshot(*live);
+}
+
+absl::StatusOr<Job> RunnerImpl::wait(std::string_view project, std::string_view id,
+                                     const base::CancelToken& cancel) {
+  std::unique_lock lock(mutex_);
+  while (const LivePtr live = find(project, id)) {
+    if (is_final(live->job.state)) {
+      return live->job;
+    }
+    if (cancel.cancelled()) {
+      return cancel.check();
+    }
+    if (stopping_) {
+      return base::unavailable("the server is stopping; the job goes on when it runs again");
+    }
+    changed_.wait_for(lock, kLookInterval);
+  }
+  lock.unlock();
+  return get(project, id);
+}
+
+Runner::Counts RunnerImpl::counts() const {
+  const std::lock_guard lock(mutex_);
+  Counts counts;
+  for (const auto& [id, live] : live_) {
+    counts.queued += live->job.state == JobState::kQueued ? 1 : 0;
+    counts.running += live->job.state == JobState::kRunning ? 1 : 0;
+  }
+  return counts;
+}
+
+// --- carrying jobs out -------------------------------------------------------------------------
+
+void RunnerImpl::carry_out(const LivePtr& live) {
+  if (!claim(*live)) {
+    return;
+  }
+  if (const absl::Status stored = save(*live); !stored.ok()) {
+    // It goes on: were the server to end now, the job would simply begin again.
+    base::log_error("the start of a job was not stored",
+                    {{"job", live->job.id}, {"error", base::describe(stored)}});
+  }
+  tell(*live);
+  if (const auto kind = child_kinds_.find(live->job.kind); kind != child_kinds_.end()) {
+    run_child_job(live, *kind->second);
+  } else {
+    run_in_server_job(live, *server_kinds_.at(live->job.kind));
+  }
+}
+
+// Whether the caller is the one to carry it out; then it runs.
+bool RunnerImpl::claim(Live& live) {
+  const std::lock_guard lock(mutex_);
+  if (stopping_ || live.claimed) {
+    return false;
+  }
+  live.claimed = true;
+  live.job.state = JobState::kRunning;
+  live.job.started_at = clock_.now();
+  ++live.job.attempt;
+  return true;
+}
+
+void RunnerImpl::run_child_job(const LivePtr& live, JobKind& kind) {
+  ChildOutcome outcome = run_attempts(live, kind);
+  const Job job = snapshot(*live);
+  if (absl::IsCancelled(outcome.status) && !job.cancel_requested && stop_.cancelled()) {
+    put_back(*live);
+    return;
+  }
+  const bool cancelled = absl::IsCancelled(outcome.status) && job.cancel_requested;
+  if (!outcome.status.ok() && !(cancelled && !outcome.result.empty())) {
+    end(live, outcome.status);
+    return;
+  }
+  const absl::StatusOr<std::string> result = kind.finish(job, outcome.result, work_dir(job));
+  if (!result.ok()) {
+    end(live, cancelled ? outcome.status : result.status());
+  } else {
+    conclude(live, cancelled ? JobState::kCancelled : JobState::kSucceeded, outcome.status,
+             *result);
+  }
+}
+
+// Tries again when the worker was killed by somebody else (an operator, the kernel).
+ChildOutcome RunnerImpl::run_attempts(const LivePtr& live, JobKind& kind) {
+  while (true) {
+    ChildOutcome outcome = run_attempt(live, kind);
+    if (!outcome.was_killed || live->cancel.cancelled() || stop_.cancelled()) {
+      return outcome;
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      if (live->job.attempt >= options_.attempts_max) {
+        return outcome;
+      }
+      ++live->job.attempt;
+    }
+    append_to_log(log_file(live->job.id), clock_,
+                  fmt::format("{}; once more", base::message(outcome.status)));
+    if (const absl::Status stored = save(*live); !stored.ok()) {
+      outcome.status = stored;
+      return outcome;
+    }
+  }
+}
+
+ChildOutcome RunnerImpl::run_attempt(const LivePtr& live, JobKind& kind) {
+  const Job job = snapshot(*live);
+  const std::filesystem::path directory = work_dir(job);
+  ChildRun run;
+  const auto prepare = [&]() -> absl::Status {
+    TRY(base::system_files().remove_all(directory));
+    TRY(base::system_files().create_directories(directory));
+    TRY(const WorkerSpec spec, kind.prepare(job, directory));
+    run.command = options_.worker_command;
+    run.command.push_back(job.kind);
+    run.input = spec.input;
+    run.work_dir = directory;
+    run.log_file = log_file(job.id);
+    run.memory_limit_bytes =
+        spec.memory_limit_bytes > 0 ? spec.memory_limit_bytes : options_.memory_limit_bytes;
+    run.time_limit = spec.time_limit;
+    run.cancel_grace = spec.cancel_grace;
+    run.log_bytes_max = options_.log_bytes_max;
+    run.result_bytes_max = options_.result_bytes_max;
+    return absl::OkStatus();
+  };
+  ChildOutcome outcome;
+  outcome.status = prepare();
+  if (outcome.status.ok()) {
+    const ChildTokens tokens{live->cancel.token(), stop_.token()};
+    outcome = run_child(run, clock_, tokens, [&](const WorkerLine& line) { update(*live, line); });
+  }
+  return outcome;
+}
+
+class RunnerImpl::Context final : public JobContext {
+ public:
+  Context(RunnerImpl& runner, Live& live)
+      : runner_(runner), live_(live), cancel_(live.cancel.token()) {}
+
+  void progress(std::string_view stage, double fraction, const std::string& detail) override {
+    runner_.update(live_, {std::string(stage), std::clamp(fraction, 0.0, 1.0), detail});
+  }
+  void log(std::string_view line) override {
+    append_to_log(runner_.log_file(live_.job.id), runner_.clock_, line);
+  }
+  const base::CancelToken& cancel() const override { return cancel_; }
+
+ private:
+  RunnerImpl& runner_;
+  Live& live_;
+  const base::CancelToken cancel_;
+};
+
+void RunnerImpl::run_in_server_job(const LivePtr& live, InServerKind& kind) {
+  if (stop_.cancelled()) {
+    live->cancel.cancel();  // It began while stop() went through the jobs.
+  }
+  Context context(*this, *live);
+  const absl::StatusOr<std::string> result = kind.run(snapshot(*live), context);
+  const Job job = snapshot(*live);
+  if (result.ok()) {
+    conclude(live, JobState::kSucceeded, absl::OkStatus(), *result);
+  } else if (stop_.cancelled() && !job.cancel_requested) {
+    put_back(*live);
+  } else {
+    end(live, result.status());
+  }
+}
+
+void RunnerImpl::update(Live& live, const WorkerLine& line) {
+  {
+    const std::lock_guard lock(mutex_);
+    live.job.stage = line.stage;
+    live.job.progress = line.progress;
+    if (!line.detail.empty()) {
+      live.job.detail = line.detail;
+    }
+  }
+  tell(live);
+}
+
+// --- ending jobs -------------------------------------------------------------------------------
+
+void RunnerImpl::end(const LivePtr& live, const absl::Status& why, std::string result) {
+  const Job job = snapshot(*live);
+  if (const auto kind = child_kinds_.find(job.kind); kind != child_kinds_.end()) {
+    result = kind->second->ended(job, why, work_dir(job));
+  }
+  const bool cancelled = absl::IsCancelled(why) && job.cancel_requested;
+  conclude(live, cancelled ? JobState::kCancelled : JobState::kFailed, why,
+           result.empty() ? "null" : std::string_view(result));
+}
+
+void RunnerImpl::conclude(const LivePtr& live, JobState state, const absl::Status& why,
+                          std::string_view result) {
+  const std::string id = live->job.id;
+  append_to_log(log_file(id), clock_,
+                why.ok() ? std::string(state_name(state))
+                         : fmt::format("{}: {}", state_name(state), base::describe(why)));
+  const auto finish = [&, now = clock_.now()](Job& job) {
+    job.state = state;
+    job.error = why;
+    job.result = result;
+    job.finished_at = now;
+    job.progress = state == JobState::kSucceeded ? 1 : job.progress;
+  };
+  absl::Status stored;
+  {
+    // Nobody sees the job as ended before that is on disk.
+    const std::lock_guard order(live->order);
+    Job job = snapshot(*live);
+    finish(job);
+    stored = put_job(metadata_, job);
+    const std::lock_guard lock(mutex_);
+    finish(live->job);
+  }
+  tell(*live);
+  (void)base::system_files().remove_all(options_.work_root / id);
+  bool prune_now = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stored.ok()) {
+      live_.erase(id);
+    }
+    prune_now = ++finished_ % kPruneEvery == 0;
+    changed_.notify_all();
+  }
+  if (!stored.ok()) {
+    // It stays in memory as it ended; after a restart it is carried out once more.
+    base::log_error("the end of a job was not stored",
+                    {{"job", id}, {"error", base::describe(stored)}});
+  }
+  if (prune_now) {
+    prune();
+  }
+}
+
+// The server ends before the job does: it waits to be taken up by the next.
+void RunnerImpl::put_back(Live& live) {
+  {
+    const std::lock_guard lock(mutex_);
+    live.job.state = JobState::kQueued;
+    live.job.progress = 0;
+    --live.job.attempt;
+  }
+  if (const absl::Status stored = save(live); !stored.ok()) {
+    base::log_error("a job was not put back",
+                    {{"job", live.job.id}, {"error", base::describe(stored)}});
+  }
+}
+
+absl::Status RunnerImpl::save(Live& live) {
+  const std::lock_guard order(live.order);
+  return put_job(metadata_, snapshot(live));
+}
+
+void RunnerImpl::tell(Live& live) {
+  const std::lock_guard order(live.order);
+  const Job job = snapshot(live);
+  events_.publish(job.project, fmt::format("job/{}", job.id), "job",
+                  base::dump_json(to_resource(job)));
+}
+
+void RunnerImpl::prune() {
+  const absl::Status pruned = prune_jobs(metadata_, options_.finished_max, [&](const Job& job) {
+    (void)base::system_files().remove(log_file(job.id));
+  });
+  if (!pruned.ok()) {
+    base::log_error("old jobs were not removed", {{"error", base::describe(pruned)}});
+  }
+}
+
+void RunnerImpl::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    stop_.cancel();
+    for (const auto& [id, live] : live_) {
+      if (server_kinds_.contains(live->job.kind)) {
+        live->cancel.cancel();
+      }
+    }
+    changed_.notify_all();
+  }
+  in_server_.stop();
+  children_.stop();
+}
+
+}  // namespace
+
+std::unique_ptr<Runner> make_runner(RunnerOptions options, store::Metadata& metadata,
+                                    EventHub& events, base::Clock& clock, base::IdSource& ids) {
+  return std::make_unique<RunnerImpl>(std::move(options), metadata, events, clock, ids);
+}
+
+}  // namespace cromford::flow
