@@ -1,0 +1,216 @@
+#include "app/train_kind.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "app/dataset_files.h"
+#include "app/resources.h"
+#include "base/limits.h"
+#include "base/name.h"
+#include "base/text.h"
+
+namespace cromford::app {
+namespace {
+
+constexpr int kUpdateAttemptsMax = 16;
+constexpr std::chrono::seconds kDefaultTime{60};
+// What a run may take beyond its budget before it is killed: it keeps its own time, this is a net.
+constexpr std::chrono::seconds kTimeNet{30};
+
+base::Json problem_json(const absl::Status& status) {
+  return {{"detail", std::string(base::message(status))}, {"remedy", base::remedy(status)}};
+}
+
+class TrainKind final : public flow::JobKind {
+ public:
+  explicit TrainKind(Context& context) : context_(context) {}
+  std::string_view name() const override { return "train"; }
+
+  absl::StatusOr<flow::WorkerSpec> prepare(const flow::Job& job,
+                                           const std::filesystem::path& work_dir) override;
+  absl::StatusOr<std::string> finish(const flow::Job& job, std::string_view worker_result,
+                                     const std::filesystem::path& work_dir) override;
+  std::string ended(const flow::Job& job, const absl::Status& why,
+                    const std::filesystem::path& work_dir) override;
+
+ private:
+  absl::Status update_run(const std::string& project, const std::string& run,
+                          const base::Json& fields) const;
+  // Stores the package and the run's end; gives the job's result.
+  absl::StatusOr<base::Json> store_model(const flow::Job& job, const base::Json& report,
+                                         const std::filesystem::path& package) const;
+
+  Context& context_;
+};
+
+absl::Status TrainKind::update_run(const std::string& project, const std::string& run,
+                                   const base::Json& fields) const {
+  absl::Status status;
+  for (int attempt = 0; attempt < kUpdateAttemptsMax; ++attempt) {
+    TRY(const store::Document document, context_.metadata->get({project, "run", run}));
+    TRY(base::Json body, body_of(document));
+    body.update(fields);
+    status =
+        context_.metadata
+            ->commit({store::Write::put(document.key, base::dump_json(body), document.revision)})
+            .status();
+    if (status.code() != absl::StatusCode::kAborted) {
+      return status;
+    }
+  }
+  return status;
+}
+
+absl::StatusOr<flow::WorkerSpec> TrainKind::prepare(const flow::Job& job,
+                                                    const std::filesystem::path& /*work_dir*/) {
+  TRY(const base::Json payload, base::parse_json(job.payload));
+  const std::string dataset = payload.value("dataset", std::string());
+  const int64_t version = payload.value("dataset_version", int64_t{0});
+  TRY(const Versioned found,
+      find_version(context_, "dataset", job.project, dataset, std::to_string(version)));
+  TRY(const table::StoredTable stored, stored_table(context_, found));
+  const base::Json& settings = payload.at("settings");
+  const base::Json& budget = settings.at("budget");
+  uint64_t memory = context_.options.job_memory_bytes;
+  if (const std::string text = budget.value("memory", std::string()); !text.empty()) {
+    TRY(memory, base::parse_size(text));
+  }
+  std::optional<std::chrono::nanoseconds> limit;
+  if (const std::string text = budget.value("time", std::string()); !text.empty()) {
+    TRY(const std::chrono::nanoseconds time, base::parse_duration(text));
+    limit = time + kTimeNet;
+  } else if (budget.value("trials", int64_t{0}) == 0) {
+    limit = kDefaultTime + kTimeNet;
+  }
+  const base::Json input = {{"table", stored_table_json(stored)},
+                            {"settings", settings},
+                            {"memory_bytes", memory},
+                            {"lineage",
+                             {{"run", payload.at("run")},
+                              {"project", job.project},
+                              {"dataset", dataset},
+                              {"dataset_version", version},
+                              {"where", settings.at("where")},
+                              {"seed", settings.at("seed")},
+                              {"code_version", context_.options.version}}}};
+  TRY(update_run(job.project, payload.value("run", std::string()),
+                 {{"state", "running"},
+                  {"job", job.id},
+                  {"started_at", base::format_time(context_.clock->now())}}));
+  return flow::WorkerSpec{.input = base::dump_json(input),
+                          .memory_limit_bytes = memory,
+                          .time_limit = limit,
+                          .cancel_grace = std::chrono::seconds(10)};
+}
+
+absl::StatusOr<base::Json> TrainKind::store_model(const flow::Job& job, const base::Json& report,
+                                                  const std::filesystem::path& package) const {
+  TRY(const base::Json payload, base::parse_json(job.payload));
+  const std::string model = payload.value("model", std::string());
+  const std::string run = payload.value("run", std::string());
+  TRY(int64_t version, version_made_by(context_, "model", job.project, model, job.id));
+  if (version == 0) {
+    TRY(const uint64_t size, context_.files->size(package));
+    TRY(const base::ContentHash object, context_.objects->put_file(package));
+    TRY(const base::Json body, model_version_body(report, object.text(), size));
+    const base::Json summary = {{"task", body.at("task")}, {"target", body.at("target")}};
+    TRY(version, commit_version(context_, {.kind = "model",
+                                           .project = job.project,
+                                           .name = model,
+                                           .made_by = job.id,
+                                           .make = [&](int64_t) -> absl::StatusOr<VersionBodies> {
+                                             return VersionBodies{body, summary};
+                                           }}));
+  }
+  return base::Json{{"run", run}, {"model", model}, {"model_version", version}};
+}
+
+// The fields that the run's document takes from the report.
+base::Json run_fields(const base::Json& report) {
+  base::Json fields = base::Json::object();
+  for (const char* key :
+       {"task", "metric", "split", "trials", "metrics", "baseline_metrics", "warnings",
+        "importance", "ensemble", "calibration", "timing", "cap_struck", "ignored"}) {
+    if (report.contains(key)) {
+      fields[key] = report[key];
+    }
+  }
+  return fields;
+}
+
+absl::StatusOr<std::string> TrainKind::finish(const flow::Job& job, std::string_view worker_result,
+                                              const std::filesystem::path& work_dir) {
+  TRY(const base::Json report, base::parse_json(worker_result));
+  TRY(const base::Json result, store_model(job, report, work_dir / "model.package"));
+  base::Json fields = run_fields(report);
+  fields["state"] = "succeeded";
+  fields["model_version"] = result.at("model_version");
+  fields["finished_at"] = base::format_time(context_.clock->now());
+  TRY(update_run(job.project, result.value("run", std::string()), fields));
+  return base::dump_json(result);
+}
+
+std::string TrainKind::ended(const flow::Job& job, const absl::Status& why,
+                             const std::filesystem::path& work_dir) {
+  const absl::StatusOr<base::Json> payload = base::parse_json(job.payload);
+  if (!payload.ok()) {
+    return {};
+  }
+  const std::string run = payload->value("run", std::string());
+  const bool cancelled = why.code() == absl::StatusCode::kCancelled;
+  base::Json fields = {{"state", cancelled ? "cancelled" : "failed"},
+                       {"error", problem_json(why)},
+                       {"finished_at", base::format_time(context_.clock->now())}};
+  std::string kept;
+  const std::filesystem::path package = work_dir / "checkpoint.package";
+  const std::filesystem::path report_file = work_dir / "checkpoint.json";
+  if (context_.files->exists(package) && context_.files->exists(report_file)) {
+    const absl::StatusOr<std::string> text = context_.files->read(report_file);
+    const absl::StatusOr<base::Json> report =
+        text.ok() ? base::parse_json(*text) : absl::StatusOr<base::Json>(text.status());
+    if (report.ok()) {
+      const absl::StatusOr<base::Json> result = store_model(job, *report, package);
+      if (result.ok()) {
+        fields.update(run_fields(*report));
+        fields["model_version"] = result->at("model_version");
+        kept = base::dump_json(*result);
+      }
+    }
+  }
+  (void)update_run(job.project, run, fields);
+  return kept;
+}
+
+}  // namespace
+
+std::string default_model_name(std::string_view dataset, std::string_view target) {
+  std::string name = std::string(dataset) + "-";
+  for (const char c : base::lower(target)) {
+    const bool fits = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    name += fits ? c : '-';
+  }
+  constexpr size_t kNameMax = 63;
+  return name.substr(0, kNameMax);
+}
+
+absl::StatusOr<base::Json> model_version_body(const base::Json& report,
+                                              const std::string& package_object,
+                                              uint64_t package_bytes) {
+  base::Json body = base::Json::object();
+  for (const char* key : {"task", "target", "classes", "positive_class", "columns", "metric",
+                          "metrics", "baseline_metrics", "split", "importance", "warnings",
+                          "lineage", "ensemble", "calibration", "trials", "timing", "ignored"}) {
+    if (report.contains(key)) {
+      body[key] = report[key];
+    }
+  }
+  body["package"] = {{"hash", package_object}, {"size_bytes", package_bytes}};
+  return body;
+}
+
+std::unique_ptr<flow::JobKind> make_train_kind(Context& context) {
+  return std::make_unique<TrainKind>(context);
+}
+
+}  // namespace cromford::app

@@ -1,0 +1,29 @@
+#pragma once
+
+// The job behind a training run: the server's half. The child (train_worker.cc) leaves a package
+// and a report; the server stores the package as the next version of the model and completes the
+// run's document. A run that is killed or cancelled keeps the best model it had found.
+//
+// Thread safety: as flow::JobKind.
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "app/context.h"
+#include "flow/runner.h"
+
+namespace cromford::app {
+
+std::unique_ptr<flow::JobKind> make_train_kind(Context& context);
+
+// "flights" and "late" make "flights-late": the name of a model that the user did not name.
+std::string default_model_name(std::string_view dataset, std::string_view target);
+
+// What a package says of itself, as the fields of a model version: task, target, classes,
+// positive_class, columns, metrics, split, importance, warnings, lineage, package.
+absl::StatusOr<base::Json> model_version_body(const base::Json& report,
+                                              const std::string& package_object,
+                                              uint64_t package_bytes);
+
+}  // namespace cromford::app

@@ -1,0 +1,12 @@
+#include "app/worker.h"
+
+namespace cromford::app {
+
+int worker_main(std::string_view kind) {
+  return flow::run_worker(kind, {{"import", import_rows},
+                                 {"train", train_model},
+                                 {"evaluate", evaluate_model},
+                                 {"score", score_rows}});
+}
+
+}  // namespace cromford::app
