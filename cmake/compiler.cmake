@@ -15,6 +15,8 @@ add_compile_options(-fPIC)  # For all alike, so that one precompiled header serv
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -ffp-contract=off
                     -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=
                     -fno-omit-frame-pointer)
+# Options structs are written with designated initialisers; what is not named has its default.
+add_compile_options(-Wno-missing-field-initializers)
 set(CMAKE_CXX_FLAGS_DEV "-O1 -g1")
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

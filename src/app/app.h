@@ -242,8 +242,10 @@ class App {
   virtual std::string metrics_text() = 0;
   // OK when the factory can take requests; else the reason.
   virtual absl::Status ready() = 0;
-  // A new path below home/tmp for a spooled body.
-  virtual std::filesystem::path new_spool_file() = 0;
+  // Where bodies are spooled before they become objects: on the file system of the objects.
+  virtual std::filesystem::path spool_directory() = 0;
+  // Tells commands on this machine where this factory listens, and the owner's token.
+  virtual absl::Status announce(const std::string& address, const std::string& owner_token) = 0;
 };
 
 }  // namespace cromford::app

@@ -31,15 +31,6 @@ std::vector<std::string> known_names(const Context& context, std::string_view ki
   return names;
 }
 
-absl::Status no_such_thing(const Context& context, std::string_view kind,
-                           const std::string& project, const std::string& name) {
-  const std::vector<std::string> names = known_names(context, kind, project);
-  const std::string near = base::nearest(name, names);
-  return base::not_found(fmt::format("there is no {} '{}' in project '{}'", kind, name, project),
-                         near.empty() ? fmt::format("list what there is: cromford {} list", kind)
-                                      : fmt::format("did you mean '{}'?", near));
-}
-
 absl::StatusOr<int64_t> try_commit(const Context& context, const NewVersion& version) {
   const store::DocumentKey key{version.project, version.kind, version.name};
   base::Json thing = {{"name", version.name}, {"latest_version", 0}};
@@ -67,6 +58,15 @@ absl::StatusOr<int64_t> try_commit(const Context& context, const NewVersion& ver
 }
 
 }  // namespace
+
+absl::Status no_such_thing(const Context& context, std::string_view kind,
+                           const std::string& project, const std::string& name) {
+  const std::vector<std::string> names = known_names(context, kind, project);
+  const std::string near = base::nearest(name, names);
+  return base::not_found(fmt::format("there is no {} '{}' in project '{}'", kind, name, project),
+                         near.empty() ? fmt::format("list what there is: cromford {} list", kind)
+                                      : fmt::format("did you mean '{}'?", near));
+}
 
 absl::StatusOr<Versioned> find_version(const Context& context, std::string_view kind,
                                        const std::string& project, const std::string& name,

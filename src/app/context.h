@@ -53,6 +53,9 @@ struct Versioned {
 absl::StatusOr<Versioned> find_version(const Context& context, std::string_view kind,
                                        const std::string& project, const std::string& name,
                                        const std::string& version);
+// NOT_FOUND with the nearest name there is.
+absl::Status no_such_thing(const Context& context, std::string_view kind,
+                           const std::string& project, const std::string& name);
 // The same from "flights@3" or "flights".
 absl::StatusOr<Versioned> find_reference(const Context& context, std::string_view kind,
                                          const std::string& project, const std::string& reference);

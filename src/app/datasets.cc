@@ -24,7 +24,8 @@ absl::StatusOr<table::Profile> read_profile(const Context& context,
                                             const table::Manifest& manifest) {
   TRY(const base::ContentHash hash, base::parse_content_hash(manifest.profile_object));
   TRY(const base::MappedFile file, context.objects->open(hash));
-  return table::parse_profile(file.text());
+  TRY(const base::Json document, base::parse_json(file.text()));
+  return table::profile_from_json(document);
 }
 
 // The models that were trained on the dataset, for a refusal to delete it.
@@ -95,7 +96,7 @@ absl::StatusOr<base::Json> Factory::dataset_version(const std::string& project,
   TRY(base::Json resource, resource_of(found.document));
   TRY(const table::Manifest manifest, read_manifest(*context_, found));
   TRY(const table::Profile profile, read_profile(*context_, manifest));
-  TRY(resource["profile"], base::parse_json(table::describe_profile(profile)));
+  resource["profile"] = table::to_json(profile, table::ProfileDetail::kWithoutState);
   return resource;
 }
 
@@ -205,7 +206,7 @@ absl::StatusOr<Download> Factory::export_dataset(const std::string& project,
   TRY(const Versioned found, find_version(*context_, "dataset", project, name, version));
   TRY(const table::StoredTable stored, stored_table(*context_, found));
   TRY(table::Engine * engine, query_engine());
-  Download download{.path = new_spool_file(),
+  Download download{.path = new_temporary_file(),
                     .content_type = parsed == table::ExportFormat::kCsv ? "text/csv; charset=utf-8"
                                     : parsed == table::ExportFormat::kJsonLines
                                         ? "application/jsonl"
@@ -226,8 +227,8 @@ absl::StatusOr<base::Json> Factory::diff_dataset(const std::string& project,
   TRY(const table::Manifest to_manifest, read_manifest(*context_, second));
   TRY(const table::Profile from_profile, read_profile(*context_, from_manifest));
   TRY(const table::Profile to_profile, read_profile(*context_, to_manifest));
-  TRY(base::Json answer,
-      base::parse_json(table::describe_diff(table::diff_profiles(from_profile, to_profile))));
+  TRY(const table::VersionDiff diff, table::diff_versions(from_profile, to_profile));
+  base::Json answer = table::to_json(diff);
   answer["from"] = version_name(name, first.version);
   answer["to"] = version_name(name, second.version);
   return answer;

@@ -6,7 +6,7 @@
 //
 // Thread safety: as app::App.
 
-#include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -14,7 +14,9 @@
 
 #include "app/app.h"
 #include "app/context.h"
-#include "flow/pipeline_runner.h"
+#include "app/pipeline_steps.h"
+#include "base/limits.h"
+#include "serve/predict_json.h"
 #include "serve/registry.h"
 #include "table/engine.h"
 
@@ -130,9 +132,11 @@ class Factory final : public App {
   base::Json status() override;
   std::string metrics_text() override;
   absl::Status ready() override;
-  std::filesystem::path new_spool_file() override;
+  std::filesystem::path spool_directory() override;
+  absl::Status announce(const std::string& address, const std::string& owner_token) override;
 
  private:
+  std::filesystem::path new_temporary_file() const;
   // DuckDB for small questions in the server itself; made when first needed.
   absl::StatusOr<table::Engine*> query_engine();
   // The jobs that a use case started, as the API shows them.
@@ -140,7 +144,19 @@ class Factory final : public App {
   // Loads the package of a model version, once for all endpoints that serve it.
   absl::StatusOr<std::shared_ptr<const model::Package>> load_package(const Versioned& version);
 
+  // Endpoints as they were when the factory was last open.
+  absl::Status open_endpoints();
+  // Makes what a document says true in the registry.
+  absl::Status publish(const std::string& project, const base::Json& endpoint);
+  // Commits what `change` makes of the endpoint's body, if nobody was faster, and publishes it.
+  absl::Status change_endpoint(
+      const std::string& project, const store::Document& document,
+      const std::function<absl::StatusOr<base::Json>(const base::Json&)>& change);
+
   std::unique_ptr<Context> context_;
+  std::unique_ptr<PipelineSteps> steps_;
+  base::Limits limits_;
+  serve::PredictContext predict_context_;
   serve::Registry registry_;
   std::mutex engine_mutex_;
   std::unique_ptr<table::Engine> engine_;

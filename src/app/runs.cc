@@ -7,8 +7,10 @@
 #include "app/factory.h"
 #include "app/request_reader.h"
 #include "app/resources.h"
+#include "app/train_kind.h"
 #include "base/limits.h"
 #include "base/name.h"
+#include "table/sandbox.h"
 
 namespace cromford::app {
 namespace {
@@ -39,7 +41,7 @@ absl::StatusOr<base::Json> read_settings(const base::Json& request) {
   return settings;
 }
 
-absl::Status check_budget(const base::Json& budget, uint64_t memory_max) {
+absl::Status check_budget(const base::Json& budget) {
   const std::string time = budget.value("time", "");
   if (!time.empty()) {
     const auto parsed = base::parse_duration(time);
@@ -60,66 +62,110 @@ absl::Status check_budget(const base::Json& budget, uint64_t memory_max) {
                         "write a size from 64MiB, such as 512MiB or 4GiB"),
           {"/budget/memory", "not a size from 64MiB"});
     }
-    (void)memory_max;
   }
   return absl::OkStatus();
 }
 
+absl::Status check_columns(const std::string& reference, const base::Json& schema,
+                           const base::Json& settings) {
+  std::vector<std::string> columns;
+  for (const base::Json& column : schema) {
+    columns.push_back(column.value("name", std::string()));
+  }
+  absl::Status status;
+  const auto require = [&](const std::string& name, std::string_view pointer) {
+    if (name.empty() || std::find(columns.begin(), columns.end(), name) != columns.end()) {
+      return;
+    }
+    const std::string detail = fmt::format("dataset {} has no column '{}'{}", reference, name,
+                                           base::did_you_mean(name, columns));
+    if (status.ok()) {
+      status = base::invalid(detail, fmt::format("its columns are {}", fmt::join(columns, ", ")));
+    }
+    status = base::with_field_error(std::move(status), {std::string(pointer), detail});
+  };
+  require(settings.value("target", std::string()), "/target");
+  require(settings.value("time_column", std::string()), "/time_column");
+  require(settings.value("group_column", std::string()), "/group_column");
+  require(settings.value("weight_column", std::string()), "/weight_column");
+  for (const base::Json& name : settings.at("ignore")) {
+    require(name.get<std::string>(), "/ignore");
+  }
+  return status;
+}
+
 }  // namespace
 
-absl::StatusOr<base::Json> Factory::start_run(const std::string& project,
-                                              const base::Json& request) {
+absl::StatusOr<TrainJob> make_train_job(const Context& context, const std::string& project,
+                                        const base::Json& request, const std::string& champion) {
   TRY(base::Json settings, read_settings(request));
-  TRY(check_budget(settings["budget"], context_->options.job_memory_bytes));
+  TRY(check_budget(settings["budget"]));
   RequestReader reader(request, "the training request");
   const std::string reference = reader.text("dataset");
   TRY(reader.status());
-  TRY(const Versioned dataset, find_reference(*context_, "dataset", project, reference));
+  TRY(const Versioned dataset, find_reference(context, "dataset", project, reference));
   TRY(const base::Json body, body_of(dataset.document));
-  std::vector<std::string> columns;
-  for (const base::Json& column : body.at("schema")) {
-    columns.push_back(column.value("name", ""));
-  }
-  const std::string target = settings["target"];
-  if (std::find(columns.begin(), columns.end(), target) == columns.end()) {
-    return base::with_field_error(
-        base::invalid(fmt::format("dataset {} has no column '{}' to predict", reference, target),
-                      base::did_you_mean(target, columns)),
-        {"/target", "no such column"});
+  TRY(check_columns(reference, body.at("schema"), settings));
+  if (const std::string where = settings.value("where", std::string()); !where.empty()) {
+    TRY(table::check_condition(where));
   }
   std::string model = reader.text_or("model", "");
   if (model.empty()) {
-    model = default_model_name(dataset.name, target);
+    model = default_model_name(dataset.name, settings.value("target", std::string()));
   }
   TRY(base::check_name("model", model));
+  return TrainJob{.model = model,
+                  .dataset = dataset.name,
+                  .dataset_version = dataset.version,
+                  .champion = champion,
+                  .settings = std::move(settings)};
+}
 
-  const std::string id = context_->ids->next();
-  const std::string dataset_name = version_name(dataset.name, dataset.version);
+absl::StatusOr<flow::Job> submit_train_job(const Context& context, const std::string& project,
+                                           const TrainJob& train, const std::string& job_id) {
+  // The run is known by its job's id, so that submitting twice makes one run.
+  const std::string id = job_id.empty() ? context.ids->next() : job_id;
+  const std::string dataset = version_name(train.dataset, train.dataset_version);
   const base::Json document = {{"id", id},
+                               {"job", id},
                                {"state", "queued"},
-                               {"dataset", dataset_name},
-                               {"target", target},
-                               {"model", model},
-                               {"settings", settings},
+                               {"dataset", dataset},
+                               {"target", train.settings.at("target")},
+                               {"model", train.model},
+                               {"settings", train.settings},
                                {"warnings", base::Json::array()},
                                {"trials", base::Json::array()}};
-  TRY(context_->metadata->commit(
-      {store::Write::put({project, "run", id}, base::dump_json(document), store::kMustNotExist)}));
-  const base::Json payload = {{"run", id},
-                              {"dataset", dataset.name},
-                              {"dataset_version", dataset.version},
-                              {"model", model},
-                              {"settings", settings}};
-  absl::StatusOr<flow::Job> job =
-      context_->runner->submit({.project = project,
-                                .kind = "train",
-                                .title = fmt::format("train {} on {}", model, dataset_name),
-                                .payload = base::dump_json(payload)});
-  if (!job.ok()) {
-    (void)context_->metadata->commit({store::Write::remove({project, "run", id})});
-    return job.status();
+  const absl::Status created =
+      context.metadata
+          ->commit({store::Write::put({project, "run", id}, base::dump_json(document),
+                                      store::kMustNotExist)})
+          .status();
+  if (!created.ok() && created.code() != absl::StatusCode::kAlreadyExists) {
+    return created;
   }
-  return this->job(project, job->id);
+  const base::Json payload = {{"run", id},
+                              {"dataset", train.dataset},
+                              {"dataset_version", train.dataset_version},
+                              {"model", train.model},
+                              {"champion", train.champion},
+                              {"settings", train.settings}};
+  absl::StatusOr<flow::Job> job =
+      context.runner->submit({.project = project,
+                              .kind = "train",
+                              .title = fmt::format("train {} on {}", train.model, dataset),
+                              .payload = base::dump_json(payload),
+                              .id = id});
+  if (!job.ok() && created.ok()) {
+    (void)context.metadata->commit({store::Write::remove({project, "run", id})});
+  }
+  return job;
+}
+
+absl::StatusOr<base::Json> Factory::start_run(const std::string& project,
+                                              const base::Json& request) {
+  TRY(const TrainJob train, make_train_job(*context_, project, request, ""));
+  TRY(const flow::Job job, submit_train_job(*context_, project, train, ""));
+  return this->job(project, job.id);
 }
 
 absl::StatusOr<base::Json> Factory::list_runs(const std::string& project,
@@ -136,12 +182,7 @@ absl::StatusOr<base::Json> Factory::run(const std::string& project, const std::s
 
 absl::StatusOr<base::Json> Factory::cancel_run(const std::string& project, const std::string& id) {
   TRY(const base::Json resource, run(project, id));
-  const std::string job = resource.value("job", "");
-  if (job.empty()) {
-    return base::refused(fmt::format("run {} has not been started yet", id),
-                         "try again in a moment");
-  }
-  TRY(context_->runner->cancel(project, job));
+  TRY(context_->runner->cancel(project, resource.value("job", id)));
   return run(project, id);
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/dataset_files.h"
+#include "app/model_files.h"
 #include "app/resources.h"
 #include "base/limits.h"
 #include "base/name.h"
@@ -35,6 +36,9 @@ class TrainKind final : public flow::JobKind {
                     const std::filesystem::path& work_dir) override;
 
  private:
+  // {"name", "package"} of the model to compare with, or null.
+  absl::StatusOr<base::Json> champion_input(const std::string& project,
+                                            const base::Json& payload) const;
   absl::Status update_run(const std::string& project, const std::string& run,
                           const base::Json& fields) const;
   // Stores the package and the run's end; gives the job's result.
@@ -62,6 +66,17 @@ absl::Status TrainKind::update_run(const std::string& project, const std::string
   return status;
 }
 
+absl::StatusOr<base::Json> TrainKind::champion_input(const std::string& project,
+                                                     const base::Json& payload) const {
+  const std::string champion = payload.value("champion", std::string());
+  if (champion.empty()) {
+    return base::Json();
+  }
+  TRY(const Versioned version, find_reference(context_, "model", project, champion));
+  TRY(const std::filesystem::path package, package_file(context_, version));
+  return base::Json{{"name", champion}, {"package", package.string()}};
+}
+
 absl::StatusOr<flow::WorkerSpec> TrainKind::prepare(const flow::Job& job,
                                                     const std::filesystem::path& /*work_dir*/) {
   TRY(const base::Json payload, base::parse_json(job.payload));
@@ -83,9 +98,11 @@ absl::StatusOr<flow::WorkerSpec> TrainKind::prepare(const flow::Job& job,
   } else if (budget.value("trials", int64_t{0}) == 0) {
     limit = kDefaultTime + kTimeNet;
   }
+  TRY(const base::Json champion, champion_input(job.project, payload));
   const base::Json input = {{"table", stored_table_json(stored)},
                             {"settings", settings},
                             {"memory_bytes", memory},
+                            {"champion", champion},
                             {"lineage",
                              {{"run", payload.at("run")},
                               {"project", job.project},
@@ -131,7 +148,7 @@ base::Json run_fields(const base::Json& report) {
   base::Json fields = base::Json::object();
   for (const char* key :
        {"task", "metric", "split", "trials", "metrics", "baseline_metrics", "warnings",
-        "importance", "ensemble", "calibration", "timing", "cap_struck", "ignored"}) {
+        "importance", "ensemble", "calibration", "timing", "cap_struck", "ignored", "comparison"}) {
     if (report.contains(key)) {
       fields[key] = report[key];
     }
@@ -198,9 +215,10 @@ absl::StatusOr<base::Json> model_version_body(const base::Json& report,
                                               const std::string& package_object,
                                               uint64_t package_bytes) {
   base::Json body = base::Json::object();
-  for (const char* key : {"task", "target", "classes", "positive_class", "columns", "metric",
-                          "metrics", "baseline_metrics", "split", "importance", "warnings",
-                          "lineage", "ensemble", "calibration", "trials", "timing", "ignored"}) {
+  for (const char* key :
+       {"task", "target", "classes", "positive_class", "columns", "metric", "metrics",
+        "baseline_metrics", "split", "importance", "warnings", "lineage", "ensemble", "calibration",
+        "trials", "timing", "ignored", "comparison"}) {
     if (report.contains(key)) {
       body[key] = report[key];
     }

@@ -15,6 +15,22 @@
 
 namespace cromford::app {
 
+// A training request that was checked wholly. `champion` ("late@3", or "") is compared with the new
+// model on the run's test rows.
+struct TrainJob {
+  std::string model;
+  std::string dataset;
+  int64_t dataset_version = 0;
+  std::string champion;
+  base::Json settings;
+};
+// `request` is the body of POST runs.
+absl::StatusOr<TrainJob> make_train_job(const Context& context, const std::string& project,
+                                        const base::Json& request, const std::string& champion);
+// Makes the run and its job; an empty `job_id` makes a new one. Idempotent for a given id.
+absl::StatusOr<flow::Job> submit_train_job(const Context& context, const std::string& project,
+                                           const TrainJob& train, const std::string& job_id);
+
 std::unique_ptr<flow::JobKind> make_train_kind(Context& context);
 
 // "flights" and "late" make "flights-late": the name of a model that the user did not name.

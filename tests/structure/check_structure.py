@@ -24,7 +24,7 @@ OWNED = [
     (re.compile(r"^boost/(beast|asio)"), {"http"}),
     (re.compile(r"^grpc"), {"grpc"}),
     (re.compile(r"^simdjson"), {"serve"}),
-    (re.compile(r"^yaml-cpp/"), {"flow"}),
+    (re.compile(r"^yaml-cpp/"), {"flow", "main"}),
     (re.compile(r"^curl/"), {"cli", "ingest"}),
     (re.compile(r"^CLI/"), {"cli"}),
     (re.compile(r"^Eigen/"), {"learn", "model"}),

@@ -1,0 +1,140 @@
+#include "app/factory.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "app/evaluate_kind.h"
+#include "app/import_kind.h"
+#include "app/pipeline_steps.h"
+#include "app/resources.h"
+#include "app/train_kind.h"
+#include "base/random.h"
+
+namespace cromford::app {
+namespace {
+
+// Resident memory of this process, from the kernel; 0 where it does not tell.
+uint64_t resident_bytes() {
+  const absl::StatusOr<std::string> text = base::system_files().read("/proc/self/statm");
+  if (!text.ok()) {
+    return 0;
+  }
+  uint64_t total_pages = 0;
+  uint64_t resident_pages = 0;
+  std::istringstream in(*text);
+  in >> total_pages >> resident_pages;
+  constexpr uint64_t kPageBytes = 4096;
+  return resident_pages * kPageBytes;
+}
+
+}  // namespace
+
+Factory::Factory(std::unique_ptr<Context> context)
+    : context_(std::move(context)),
+      predict_context_{.ids = *context_->ids, .clock = *context_->clock, .limits = limits_},
+      started_at_(context_->clock->now()) {}
+
+Factory::~Factory() {
+  stop();
+}
+
+absl::StatusOr<std::unique_ptr<App>> App::create(Options options) {
+  auto context = std::make_unique<Context>();
+  context->options = std::move(options);
+  context->clock = &base::system_clock();
+  context->files = &base::system_files();
+  TRY(context->home, store::Home::open(context->options.home));
+  TRY(context->metadata, store::open_sqlite(context->home->database(), *context->clock));
+  TRY(context->objects, store::open_directory(context->home->objects()));
+  context->ids = std::make_unique<base::IdSource>(*context->clock, base::system_entropy());
+  context->events = flow::make_event_hub();
+  context->runner =
+      flow::make_runner({.worker_command = context->options.worker_command,
+                         .work_root = context->home->tmp() / "jobs",
+                         .log_root = context->home->root() / "log" / "jobs",
+                         .jobs_at_once = context->options.jobs_at_once,
+                         .memory_limit_bytes = context->options.job_memory_bytes},
+                        *context->metadata, *context->events, *context->clock, *context->ids);
+  auto factory = std::make_unique<Factory>(std::move(context));
+  TRY(factory->open());
+  return std::unique_ptr<App>(std::move(factory));
+}
+
+absl::Status Factory::open() {
+  Context& context = *context_;
+  steps_ = std::make_unique<PipelineSteps>(context, *this);
+  context.runner->add(make_import_kind(context));
+  context.runner->add(make_train_kind(context));
+  context.runner->add(make_evaluate_kind(context));
+  context.runner->add(make_score_kind(context));
+  context.runner->add(flow::make_pipeline_kind(*context.metadata, *context.runner, *context.clock,
+                                               *context.ids, *steps_));
+  TRY(open_endpoints());
+  return context.runner->start();
+}
+
+void Factory::stop() {
+  if (context_->runner != nullptr) {
+    context_->runner->stop();
+  }
+}
+
+absl::StatusOr<table::Engine*> Factory::query_engine() {
+  const std::scoped_lock lock(engine_mutex_);
+  if (engine_ == nullptr) {
+    TRY(engine_,
+        table::Engine::create({.memory_limit_bytes = context_->options.query_memory_bytes,
+                               .temp_directory = context_->home->tmp() / "queries",
+                               .temp_limit_bytes = context_->options.temporary_bytes_max}));
+  }
+  return engine_.get();
+}
+
+base::Json Factory::status() {
+  const base::Time now = context_->clock->now();
+  const flow::Runner::Counts jobs = context_->runner->counts();
+  uint64_t used = 0;
+  std::error_code error;
+  for (auto entry = std::filesystem::recursive_directory_iterator(context_->home->root(), error);
+       !error && entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
+    std::error_code file_error;
+    if (entry->is_regular_file(file_error)) {
+      used += entry->file_size(file_error);
+    }
+  }
+  const absl::StatusOr<uint64_t> free = context_->files->free_bytes(context_->home->root());
+  const absl::StatusOr<store::DocumentPage> endpoints =
+      context_->metadata->list({.kind = "endpoint", .page_size = 1000});
+  return {{"version", context_->options.version},
+          {"started_at", base::format_time(started_at_)},
+          {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(now - started_at_).count()},
+          {"home", context_->home->root().string()},
+          {"http", context_->options.address},
+          {"endpoints", endpoints.ok() ? endpoints->documents.size() : 0},
+          {"jobs", {{"running", jobs.running}, {"queued", jobs.queued}}},
+          {"disk", {{"used_bytes", used}, {"free_bytes", free.value_or(0)}}},
+          {"memory_bytes", resident_bytes()}};
+}
+
+absl::Status Factory::ready() {
+  return absl::OkStatus();
+}
+
+std::filesystem::path Factory::spool_directory() {
+  return context_->home->tmp();
+}
+
+std::filesystem::path Factory::new_temporary_file() const {
+  return context_->home->tmp() / fmt::format("export-{}", context_->ids->next());
+}
+
+absl::Status Factory::announce(const std::string& address, const std::string& owner_token) {
+  context_->options.address = address;
+  const base::Json document = {{"http", address}, {"token", owner_token}, {"pid", getpid()}};
+  return context_->home->announce(base::dump_json(document));
+}
+
+}  // namespace cromford::app

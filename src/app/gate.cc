@@ -1,0 +1,129 @@
+#include "app/gate.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/name.h"
+#include "metric/metric.h"
+
+namespace cromford::app {
+namespace {
+
+struct Verdict {
+  bool passed = false;
+  base::Json found;
+  std::string rule;
+  std::string reason;
+};
+
+// The quantile of the standard normal distribution (Acklam's approximation, refined by one step of
+// Halley's method: about 1e-15).
+double normal_quantile(double p) {
+  double low = -40;
+  double high = 40;
+  for (int i = 0; i < 200; ++i) {
+    const double middle = (low + high) / 2;
+    (0.5 * std::erfc(-middle / std::sqrt(2.0)) < p ? low : high) = middle;
+  }
+  return (low + high) / 2;
+}
+
+bool holds(double found, std::string_view comparison, double wanted) {
+  if (comparison == ">=") {
+    return found >= wanted;
+  }
+  if (comparison == ">") {
+    return found > wanted;
+  }
+  if (comparison == "<=") {
+    return found <= wanted;
+  }
+  return found < wanted;
+}
+
+absl::StatusOr<Verdict> judge_metric(const base::Json& rule, const base::Json& metrics) {
+  const std::string name = rule.value("metric", std::string());
+  const std::string comparison = rule.value("comparison", std::string(">="));
+  const double wanted = rule.value("value", 0.0);
+  if (!metrics.contains(name)) {
+    std::vector<std::string> known;
+    for (const auto& [key, value] : metrics.items()) {
+      known.push_back(key);
+    }
+    return base::invalid(
+        fmt::format("the gate asks for '{}', which this model has not", name),
+        fmt::format("it has {}{}", fmt::join(known, ", "), base::did_you_mean(name, known)));
+  }
+  const double found = metrics[name].value("value", 0.0);
+  Verdict verdict{.passed = holds(found, comparison, wanted),
+                  .found = found,
+                  .rule = fmt::format("{} {} {}", name, comparison, wanted)};
+  verdict.reason = fmt::format("{} is {:.4f}", name, found);
+  return verdict;
+}
+
+absl::StatusOr<Verdict> judge_champion(const base::Json& rule, const base::Json& model_version) {
+  const base::Json& wanted = rule.at("better_than_champion");
+  const std::string name = wanted.value("metric", std::string("log_loss"));
+  const double confidence = wanted.value("confidence", 0.95);
+  Verdict verdict{.rule = fmt::format("better than the champion in {} at {:g}% confidence", name,
+                                      100 * confidence)};
+  const base::Json comparison = model_version.value("comparison", base::Json::object());
+  if (comparison.empty()) {
+    verdict.passed = true;
+    verdict.reason = "there is no champion to compare with";
+    return verdict;
+  }
+  if (!comparison.at("metrics").contains(name)) {
+    return base::invalid(fmt::format("models cannot be compared by '{}'", name),
+                         "use log_loss, brier, auc, rmse or mae");
+  }
+  TRY(const metric::Task task, metric::parse_task(model_version.value("task", std::string())));
+  TRY(const metric::MetricInfo info, metric::find_metric(name, task));
+  const base::Json& figures = comparison.at("metrics").at(name);
+  const double difference = figures.value("difference", 0.0);
+  const double width = normal_quantile(0.5 + confidence / 2) * figures.value("standard_error", 0.0);
+  verdict.passed = info.greater_is_better ? difference - width > 0 : difference + width < 0;
+  verdict.found = {{"champion", comparison.value("champion", std::string())},
+                   {"difference", difference},
+                   {"lower", difference - width},
+                   {"upper", difference + width}};
+  verdict.reason = fmt::format("the difference to {} is {:+.5f} ({:+.5f} to {:+.5f})",
+                               comparison.value("champion", std::string()), difference,
+                               difference - width, difference + width);
+  return verdict;
+}
+
+}  // namespace
+
+absl::StatusOr<base::Json> judge_gate_rules(const base::Json& rules,
+                                            const base::Json& model_version) {
+  const base::Json metrics = model_version.value("metrics", base::Json::object());
+  base::Json evidence = {{"rules", base::Json::array()}};
+  std::vector<std::string> refusals;
+  for (const base::Json& rule : rules) {
+    TRY(const Verdict verdict, rule.contains("better_than_champion")
+                                   ? judge_champion(rule, model_version)
+                                   : judge_metric(rule, metrics));
+    evidence["rules"].push_back({{"rule", verdict.rule},
+                                 {"passed", verdict.passed},
+                                 {"found", verdict.found},
+                                 {"reason", verdict.reason}});
+    if (!verdict.passed) {
+      refusals.push_back(fmt::format("{}: {}", verdict.rule, verdict.reason));
+    }
+  }
+  if (!refusals.empty()) {
+    return base::refused(
+        fmt::format("the gate refused {}@{}: {}",
+                    model_version.value("model", std::string("the model")),
+                    model_version.value("version", int64_t{0}), fmt::join(refusals, "; ")),
+        "look at the run's leaderboard and warnings; train longer, or on more or "
+        "better data; what was serving goes on serving");
+  }
+  return evidence;
+}
+
+}  // namespace cromford::app

@@ -1,0 +1,113 @@
+// Pipelines: the declared line as a document, and its runs as jobs.
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "app/factory.h"
+#include "app/import_kind.h"
+#include "app/resources.h"
+#include "base/name.h"
+#include "flow/pipeline_file.h"
+#include "ingest/check.h"
+#include "table/sandbox.h"
+
+namespace cromford::app {
+namespace {
+
+// What only app can check of a step: file rights, SQL, check rules.
+absl::Status check_dataset_step(const Caller& caller, const base::Json& settings) {
+  const base::Json source = settings.value("source", base::Json::object());
+  ImportRequest import{
+      .files = source.value("files", std::vector<std::string>()),
+      .url = source.value("url", std::string()),
+      .format = settings.value("format", std::string()),
+      .query = settings.value("query", std::string()),
+      .checks_json = base::dump_json(settings.value("checks", base::Json::array()))};
+  if (source.contains("file")) {
+    import.files.push_back(source.value("file", std::string()));
+  }
+  return check_import(caller, import);
+}
+
+absl::Status check_steps(const Caller& caller, const flow::PipelineSpec& spec) {
+  for (const flow::StepSpec& step : spec.steps) {
+    TRY(const base::Json settings, base::parse_json(step.settings));
+    if (step.name == "dataset") {
+      if (const absl::Status status = check_dataset_step(caller, settings); !status.ok()) {
+        return base::annotate(status, "dataset");
+      }
+    }
+    const std::string where = settings.value("where", std::string());
+    if (step.name == "train" && !where.empty()) {
+      if (const absl::Status status = table::check_condition(where); !status.ok()) {
+        return base::annotate(status, "train.where");
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<flow::PipelineSpec> spec_of(const store::Document& document) {
+  TRY(const base::Json body, body_of(document));
+  return flow::pipeline_from_json(body.at("spec"));
+}
+
+}  // namespace
+
+absl::StatusOr<base::Json> Factory::list_pipelines(const std::string& project,
+                                                   const ListRequest& request) {
+  return list_resources(*context_->metadata, project,
+                        {.kind = "pipeline", .field = "pipelines", .order_by = "name"}, request);
+}
+
+absl::StatusOr<base::Json> Factory::pipeline(const std::string& project, const std::string& name) {
+  TRY(const store::Document document, context_->metadata->get({project, "pipeline", name}));
+  return resource_of(document);
+}
+
+absl::StatusOr<base::Json> Factory::apply_pipeline(const Caller& caller, const std::string& project,
+                                                   const std::string& name, std::string_view yaml) {
+  TRY(base::check_name("project", project));
+  TRY(const flow::PipelineSpec spec, flow::parse_pipeline(yaml));
+  if (spec.name != name) {
+    return base::invalid(
+        fmt::format("the file describes the pipeline '{}', not '{}'", spec.name, name),
+        "let the address and the file's first key name the same pipeline");
+  }
+  TRY(check_steps(caller, spec));
+  const base::Json body = {{"name", name},
+                           {"file", std::string(yaml)},
+                           {"spec", flow::to_json(spec)},
+                           {"warnings", spec.warnings}};
+  TRY(context_->metadata->commit(
+      {store::Write::put({project, "pipeline", name}, base::dump_json(body))}));
+  return pipeline(project, name);
+}
+
+absl::Status Factory::delete_pipeline(const std::string& project, const std::string& name) {
+  TRY(const store::Document document, context_->metadata->get({project, "pipeline", name}));
+  TRY(context_->metadata->commit({store::Write::remove(document.key, document.revision)}));
+  return flow::forget_pipeline(*context_->metadata, project, name);
+}
+
+absl::StatusOr<base::Json> Factory::run_pipeline(const Caller& /*caller*/,
+                                                 const std::string& project,
+                                                 const std::string& name) {
+  TRY(const store::Document document, context_->metadata->get({project, "pipeline", name}));
+  TRY(const flow::PipelineSpec spec, spec_of(document));
+  return submit({.project = project,
+                 .kind = "pipeline",
+                 .title = fmt::format("pipeline {}", name),
+                 .payload = flow::pipeline_payload(spec)});
+}
+
+absl::StatusOr<base::Json> Factory::pipeline_history(const std::string& project,
+                                                     const std::string& name,
+                                                     const ListRequest& request) {
+  TRY(context_->metadata->get({project, "pipeline", name}));
+  return flow::pipeline_history(*context_->metadata, project, name,
+                                {.page_size = request.page_size, .page_token = request.page_token});
+}
+
+}  // namespace cromford::app

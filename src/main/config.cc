@@ -1,0 +1,164 @@
+#include "main/config.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include "base/file_system.h"
+#include "base/limits.h"
+#include "base/name.h"
+#include "base/status.h"
+#include "base/text.h"
+
+namespace cromford::main_program {
+namespace {
+
+constexpr size_t kTokenBytesMin = 16;
+constexpr uint64_t kFileBytesMax = uint64_t{1} << 20;
+
+absl::Status at(const YAML::Node& node, std::string_view key, std::string_view wanted) {
+  return base::invalid(fmt::format("line {}, {}: expected {}", node.Mark().line + 1, key, wanted));
+}
+
+template <typename T>
+absl::Status read_value(const YAML::Node& node, std::string_view key, std::string_view wanted,
+                        T& value) {
+  try {
+    value = node.as<T>();
+    return absl::OkStatus();
+  } catch (const YAML::Exception&) {
+    return at(node, key, wanted);
+  }
+}
+
+absl::Status read_size(const YAML::Node& node, std::string_view key, uint64_t& value) {
+  std::string text;
+  TRY(read_value(node, key, "a size such as 4GiB", text));
+  const absl::StatusOr<uint64_t> parsed = base::parse_size(text);
+  if (!parsed.ok()) {
+    return at(node, key, "a size such as 4GiB");
+  }
+  value = *parsed;
+  return absl::OkStatus();
+}
+
+absl::Status read_token(const YAML::Node& node, const std::filesystem::path& directory,
+                        Config& config) {
+  std::string file;
+  TRY(read_value(node, "token_file", "a path", file));
+  TRY(const std::string text, base::system_files().read(directory / file, kFileBytesMax));
+  config.token = std::string(base::trim(text));
+  if (config.token.size() < kTokenBytesMin) {
+    return base::invalid(
+        fmt::format("line {}, token_file: the token in {} is shorter than {} characters",
+                    node.Mark().line + 1, file, kTokenBytesMin),
+        "make one with: head -c 24 /dev/urandom | base64");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status unknown_key(const YAML::Node& node, const std::string& key,
+                         const std::vector<std::string>& known) {
+  return base::invalid(fmt::format("line {}: there is no key '{}'{}", node.Mark().line + 1, key,
+                                   base::did_you_mean(key, known)),
+                       fmt::format("the keys are {}", fmt::join(known, ", ")));
+}
+
+absl::Status read_jobs(const YAML::Node& jobs, Config& config) {
+  static const std::vector<std::string> kKnown = {"at_once", "memory", "query_memory"};
+  if (!jobs.IsMap()) {
+    return at(jobs, "jobs", "a map of at_once, memory, query_memory");
+  }
+  for (const auto& entry : jobs) {
+    const std::string key = entry.first.as<std::string>();
+    if (key == "at_once") {
+      TRY(read_value(entry.second, "jobs.at_once", "a whole number", config.jobs_at_once));
+      if (config.jobs_at_once < 1 || config.jobs_at_once > 256) {
+        return at(entry.second, "jobs.at_once", "a number from 1 to 256");
+      }
+    } else if (key == "memory") {
+      TRY(read_size(entry.second, "jobs.memory", config.job_memory_bytes));
+    } else if (key == "query_memory") {
+      TRY(read_size(entry.second, "jobs.query_memory", config.query_memory_bytes));
+    } else {
+      return unknown_key(entry.first, key, kKnown);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status read_key(const std::string& key, const YAML::Node& name, const YAML::Node& value,
+                      const std::filesystem::path& directory, Config& config) {
+  static const std::vector<std::string> kKnown = {
+      "listen", "token_file", "host_names",        "http_threads",
+      "jobs",   "upload_max", "allow_private_urls"};
+  if (key == "listen") {
+    return read_value(value, key, "HOST:PORT", config.listen);
+  }
+  if (key == "token_file") {
+    return read_token(value, directory, config);
+  }
+  if (key == "host_names") {
+    return read_value(value, key, "a list of names", config.host_names);
+  }
+  if (key == "http_threads") {
+    return read_value(value, key, "a whole number", config.http_threads);
+  }
+  if (key == "jobs") {
+    return read_jobs(value, config);
+  }
+  if (key == "upload_max") {
+    uint64_t bytes = 0;
+    TRY(read_size(value, key, bytes));
+    config.upload_bytes_max = bytes;
+    return absl::OkStatus();
+  }
+  if (key == "allow_private_urls") {
+    return read_value(value, key, "true or false", config.allow_private_urls);
+  }
+  return unknown_key(name, key, kKnown);
+}
+
+}  // namespace
+
+absl::StatusOr<Config> parse_config(std::string_view yaml, const std::filesystem::path& directory) {
+  Config config;
+  try {
+    const YAML::Node document = YAML::Load(std::string(yaml));
+    if (document.IsNull()) {
+      return config;
+    }
+    if (!document.IsMap()) {
+      return base::invalid("the configuration is not a map of keys",
+                           "for example: listen: 127.0.0.1:7040");
+    }
+    for (const auto& entry : document) {
+      TRY(read_key(entry.first.as<std::string>(), entry.first, entry.second, directory, config));
+    }
+    return config;
+  } catch (const YAML::Exception& error) {
+    return base::invalid(
+        fmt::format("line {}: the configuration is not YAML: {}", error.mark.line + 1, error.msg));
+  }
+}
+
+absl::StatusOr<Config> read_config(const std::filesystem::path& file) {
+  TRY(const std::string text, base::system_files().read(file, kFileBytesMax));
+  absl::StatusOr<Config> config = parse_config(text, file.parent_path());
+  if (!config.ok()) {
+    return base::annotate(config.status(), file.string());
+  }
+  return config;
+}
+
+absl::Status check_exposure(const Config& config) {
+  const std::string host = config.listen.substr(0, config.listen.rfind(':'));
+  const bool loopback = host == "localhost" || host == "[::1]" || host.starts_with("127.");
+  if (loopback || !config.token.empty()) {
+    return absl::OkStatus();
+  }
+  return base::refused(
+      fmt::format("{} can be reached from other machines, and no token is set", config.listen),
+      "name a token_file in the configuration, or listen on 127.0.0.1");
+}
+
+}  // namespace cromford::main_program

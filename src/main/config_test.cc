@@ -1,0 +1,65 @@
+#include "main/config.h"
+
+#include <gtest/gtest.h>
+
+#include "base/file_system.h"
+#include "base/status.h"
+#include "testing/status_matchers.h"
+#include "testing/temp_dir.h"
+
+namespace cromford::main_program {
+namespace {
+
+using ::cromford::testing::StatusIs;
+using ::cromford::testing::TempDir;
+using ::testing::HasSubstr;
+
+TEST(ConfigTest, AnEmptyFileGivesTheDefaults) {
+  ASSERT_OK_AND_ASSIGN(const Config config, parse_config("", "."));
+  EXPECT_EQ(config.listen, "127.0.0.1:7040");
+  EXPECT_FALSE(config.allow_private_urls);
+  EXPECT_OK(check_exposure(config));
+}
+
+TEST(ConfigTest, EveryKeyIsRead) {
+  TempDir folder;
+  ASSERT_OK(base::write_atomically(base::system_files(), folder.path() / "token",
+                                   "0123456789abcdef0123\n"));
+  ASSERT_OK_AND_ASSIGN(const Config config, parse_config(R"(
+listen: 0.0.0.0:7040
+token_file: token
+host_names: [factory.example.org]
+http_threads: 3
+jobs: {at_once: 4, memory: 2GiB, query_memory: 256MiB}
+upload_max: 10GiB
+allow_private_urls: true
+)",
+                                                         folder.path()));
+  EXPECT_EQ(config.token, "0123456789abcdef0123");
+  EXPECT_EQ(config.jobs_at_once, 4);
+  EXPECT_EQ(config.job_memory_bytes, uint64_t{2} << 30);
+  EXPECT_EQ(config.upload_bytes_max, uint64_t{10} << 30);
+  EXPECT_OK(check_exposure(config));
+}
+
+TEST(ConfigTest, MistakesNameLineAndKey) {
+  EXPECT_THAT(parse_config("listen: 127.0.0.1:1\nlisten_on: x\n", "."),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("line 2")));
+  EXPECT_THAT(parse_config("jobs: {memory: lots}\n", "."),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("jobs.memory")));
+  EXPECT_THAT(parse_config("jobs: {at_once: 0}\n", "."),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("jobs.at_once")));
+  EXPECT_THAT(parse_config("a: [", "."),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("not YAML")));
+  EXPECT_THAT(parse_config("- 1\n", "."),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("map")));
+}
+
+TEST(ConfigTest, AnOpenAddressNeedsAToken) {
+  Config config{.listen = "0.0.0.0:7040"};
+  EXPECT_THAT(check_exposure(config),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no token")));
+}
+
+}  // namespace
+}  // namespace cromford::main_program

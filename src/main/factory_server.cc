@@ -1,0 +1,122 @@
+#include "main/factory_server.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include "app/app.h"
+#include "base/clock.h"
+#include "base/file_system.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "flow/events.h"
+#include "http/api.h"
+#include "http/server.h"
+
+namespace cromford::main_program {
+namespace {
+
+constexpr size_t kTokenBytes = 24;
+constexpr int kLoopThreadsMax = 4;
+
+// The hub's events in the words of the HTTP server.
+class HubStream final : public http::EventStream {
+ public:
+  explicit HubStream(std::unique_ptr<flow::Subscription> subscription)
+      : subscription_(std::move(subscription)) {}
+
+  std::optional<http::Event> next() override {
+    std::optional<flow::Event> event = subscription_->next();
+    if (!event.has_value()) {
+      return std::nullopt;
+    }
+    return http::Event{
+        .id = event->id, .type = std::move(event->type), .data = std::move(event->data)};
+  }
+
+ private:
+  std::unique_ptr<flow::Subscription> subscription_;
+};
+
+http::OpenEvents open_events(flow::EventHub& hub) {
+  return [&hub](std::string_view project, std::vector<std::string> topics,
+                std::optional<uint64_t> after, std::function<void()> wake) {
+    return std::make_unique<HubStream>(
+        hub.subscribe(project, std::move(topics), after, std::move(wake)));
+  };
+}
+
+std::string new_token() {
+  std::array<std::byte, kTokenBytes> bytes{};
+  base::system_entropy().fill(bytes);
+  return base::to_base64url({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+class Running final : public FactoryServer {
+ public:
+  Running(std::unique_ptr<app::App> app, std::string owner_token)
+      : app_(std::move(app)), metrics_(http::api_routes()), owner_token_(std::move(owner_token)) {}
+  ~Running() override { stop(); }
+
+  absl::Status listen(const Config& config) {
+    http::ServerOptions options;
+    options.listen = config.listen;
+    const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    options.loop_threads =
+        config.http_threads > 0 ? config.http_threads : std::min(cores, kLoopThreadsMax);
+    options.spool_directory = app_->spool_directory();
+    options.token = config.token;
+    options.owner_token = owner_token_;
+    options.host_names = config.host_names;
+    if (config.upload_bytes_max.has_value()) {
+      options.limits.upload_bytes = *config.upload_bytes_max;
+    }
+    TRY(http::Router router, http::api_router({*app_, metrics_, open_events(app_->events())}));
+    TRY(server_, http::Server::start(options, std::move(router),
+                                     {base::system_clock(), base::system_entropy(),
+                                      base::system_files(), metrics_}));
+    return app_->announce(server_->address(), owner_token_);
+  }
+
+  std::string address() const override { return server_->address(); }
+  std::string owner_token() const override { return owner_token_; }
+
+  void stop() override {
+    if (server_ != nullptr) {
+      server_->stop();
+      server_.reset();
+    }
+    if (app_ != nullptr) {
+      app_->stop();
+      app_.reset();
+    }
+  }
+
+ private:
+  std::unique_ptr<app::App> app_;
+  http::Metrics metrics_;
+  std::string owner_token_;
+  std::unique_ptr<http::Server> server_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<FactoryServer>> FactoryServer::start(
+    const std::filesystem::path& home, const Config& config, const ProgramFacts& facts) {
+  TRY(check_exposure(config));
+  TRY(std::unique_ptr<app::App> app,
+      app::App::create({.home = home,
+                        .version = facts.version,
+                        .worker_command = {facts.executable.string(), "worker"},
+                        .jobs_at_once = config.jobs_at_once,
+                        .job_memory_bytes = config.job_memory_bytes,
+                        .query_memory_bytes = config.query_memory_bytes,
+                        .allow_private_urls = config.allow_private_urls}));
+  auto running = std::make_unique<Running>(std::move(app), new_token());
+  TRY(running->listen(config));
+  return std::unique_ptr<FactoryServer>(std::move(running));
+}
+
+}  // namespace cromford::main_program
