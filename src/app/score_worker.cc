@@ -10,7 +10,7 @@
 #include "learn/rows.h"
 #include "serve/batch.h"
 #include "table/engine.h"
-#include "table/export.h"
+#include "table/csv_to_parquet.h"
 #include "table/import.h"
 #include "table/scan.h"
 

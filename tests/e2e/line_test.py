@@ -1,0 +1,84 @@
+"""The whole line by commands alone: a CSV becomes a dataset, a model, an endpoint, predictions."""
+
+import csv
+import unittest
+
+from factory import VEGA, FactoryTest
+
+
+class LineTest(FactoryTest):
+    def test_from_a_csv_to_predictions(self):
+        made = self.command_json("dataset", "add", "penguins", VEGA / "penguins.json")
+        self.assertEqual(made["result"]["row_count"], 344)
+        shown = self.command_json("dataset", "show", "penguins")
+        self.assertEqual(shown["row_count"], 344)
+        self.assertIn("Species", [column["name"] for column in shown["schema"]])
+
+        trained = self.command_json("train", "penguins", "--target", "Species", "--trials", "3", "--model", "species")
+        self.assertEqual(trained["result"]["model"], "species")
+        model = self.command_json("model", "show", "species")
+        self.assertEqual(model["task"], "multiclass")
+        self.assertGreater(model["metrics"]["accuracy"]["value"], 0.9)
+        self.assertEqual(model["lineage"]["dataset"], "penguins")
+        self.assertIn("# Model card", self.command("model", "card", "species", "--format", "md"))
+
+        endpoint = self.command_json("deploy", "species", "--endpoint", "species")
+        self.assertEqual(endpoint["variants"][0]["role"], "champion")
+
+        output = self.folder / "out.csv"
+        self.command("dataset", "export", "penguins", self.folder / "rows.csv")
+        self.command("predict", "--model", "species", "--input", self.folder / "rows.csv", "--output", output, "--explain", "2")
+        with open(output) as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual(len(rows), 344)
+        self.assertIn("probability_Adelie", rows[0])
+        self.assertIn("reason_1", rows[0])
+
+    def test_the_same_line_beside_a_running_server(self):
+        server = self.server()
+        self.command("dataset", "add", "penguins", VEGA / "penguins.json")
+        self.command("train", "penguins", "--target", "Species", "--trials", "2", "--model", "species")
+        self.command("deploy", "species")
+        answer = server.request(
+            "POST",
+            "/api/v1/projects/default/endpoints/species:predict",
+            {"rows": [{"Beak Length (mm)": 39.1, "Flipper Length (mm)": 181, "Island": "Torgersen"}], "explain": 2},
+        )
+        self.assertEqual(answer.status, 200, answer.body)
+        prediction = answer.json()["predictions"][0]
+        self.assertEqual(prediction["value"], "Adelie")
+        self.assertEqual(len(prediction["reasons"]), 2)
+        tensors = {
+            "inputs": [
+                {"name": "Beak Length (mm)", "datatype": "FP64", "shape": [1], "data": [39.1]},
+                {"name": "Flipper Length (mm)", "datatype": "FP64", "shape": [1], "data": [181]},
+                {"name": "Island", "datatype": "BYTES", "shape": [1], "data": ["Torgersen"]},
+            ]
+        }
+        inferred = server.request("POST", "/v2/models/species/infer", tensors).json()
+        outputs = {output["name"]: output for output in inferred["outputs"]}
+        self.assertEqual(outputs["prediction"]["data"], ["Adelie"])
+        self.assertAlmostEqual(
+            max(outputs["probabilities"]["data"]), max(prediction["probabilities"].values()), places=12
+        )
+        self.assertEqual(server.stop(), 0)
+
+    def test_the_same_input_gives_the_same_version_and_the_same_package(self):
+        first = self.command_json("dataset", "add", "cars", VEGA / "cars.json")
+        again = self.command_json("dataset", "add", "cars", VEGA / "cars.json")
+        self.assertFalse(first["result"]["unchanged"])
+        self.assertTrue(again["result"]["unchanged"])
+        self.assertEqual(again["result"]["version"], 1)
+        packages = []
+        for _ in range(2):
+            run = self.command_json("train", "cars", "--target", "Horsepower", "--trials", "3", "--seed", "7", "--model", "power")
+            version = run["result"]["model_version"]
+            file = self.folder / f"power{version}.package"
+            self.command("model", "export", f"power@{version}", file)
+            packages.append(file.read_bytes())
+        # The two differ only in the run's id, which stands in the lineage.
+        self.assertEqual(len(packages[0]), len(packages[1]))
+
+
+if __name__ == "__main__":
+    unittest.main()
