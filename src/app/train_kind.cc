@@ -104,8 +104,7 @@ absl::StatusOr<flow::WorkerSpec> TrainKind::prepare(const flow::Job& job,
                             {"memory_bytes", memory},
                             {"champion", champion},
                             {"lineage",
-                             {{"run", payload.at("run")},
-                              {"project", job.project},
+                             {{"project", job.project},
                               {"dataset", dataset},
                               {"dataset_version", version},
                               {"where", settings.at("where")},
@@ -130,7 +129,9 @@ absl::StatusOr<base::Json> TrainKind::store_model(const flow::Job& job, const ba
   if (version == 0) {
     TRY(const uint64_t size, context_.files->size(package));
     TRY(const base::ContentHash object, context_.objects->put_file(package));
-    TRY(const base::Json body, model_version_body(report, object.text(), size));
+    TRY(base::Json body, model_version_body(report, object.text(), size));
+    // Not in the package itself, which is the same whenever the same is trained again.
+    body["lineage"]["run"] = run;
     const base::Json summary = {{"task", body.at("task")}, {"target", body.at("target")}};
     TRY(version, commit_version(context_, {.kind = "model",
                                            .project = job.project,
