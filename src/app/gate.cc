@@ -18,8 +18,7 @@ struct Verdict {
   std::string reason;
 };
 
-// The quantile of the standard normal distribution (Acklam's approximation, refined by one step of
-// Halley's method: about 1e-15).
+// The quantile of the standard normal distribution, by bisection of its distribution function.
 double normal_quantile(double p) {
   double low = -40;
   double high = 40;
