@@ -14,6 +14,12 @@ constexpr size_t kLength = 26;
 IdSource::IdSource(Clock& clock, Entropy& entropy) : clock_(clock), entropy_(entropy) {}
 
 std::string IdSource::next() {
+  std::string text;
+  append(text);
+  return text;
+}
+
+void IdSource::append(std::string& out) {
   const std::lock_guard lock(mutex_);
   const auto since_epoch = std::chrono::floor<std::chrono::milliseconds>(clock_.now());
   const auto now_ms =
@@ -36,7 +42,6 @@ std::string IdSource::next() {
   }
 
   // 130 bits in 26 digits of 5 bits: 2 zero bits, 48 of time, 16 and 64 of the random part.
-  std::string text(kLength, '0');
   const uint64_t upper = (last_ms_ & 0xffff'ffff'ffffU) << 16U | high_;
   for (size_t i = 0; i < kLength; ++i) {
     const auto bit = static_cast<unsigned>(5 * (kLength - 1 - i));  // of the digit's lowest bit
@@ -47,9 +52,8 @@ std::string IdSource::next() {
       digit = low_ >> bit;
       digit |= bit > 59 ? upper << (64U - bit) : 0;
     }
-    text[i] = kDigits[digit & 31U];
+    out += kDigits[digit & 31U];
   }
-  return text;
 }
 
 bool is_id(std::string_view text) {

@@ -26,6 +26,8 @@ class IdSource {
   // Greater than every id that this source gave before, even when the clock stands still or jumps
   // back: then the last time is kept and the random part is counted up.
   std::string next();
+  // The same at the end of `out`, for callers that keep their memory.
+  void append(std::string& out);
 
  private:
   Clock& clock_;

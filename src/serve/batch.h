@@ -43,7 +43,7 @@ struct ResultColumn {
 
 class BatchScorer {
  public:
-  // INVALID_ARGUMENT where more reasons are asked for than there are columns to name.
+  // INVALID_ARGUMENT where more reasons are asked for than `base::Limits::explain_max`.
   static absl::StatusOr<BatchScorer> create(std::shared_ptr<const model::Package> package,
                                             const BatchOptions& options = {});
 

@@ -74,7 +74,8 @@ class Endpoint {
   bool has_shadows() const { return has_shadows_; }
 
   // The variant that answers the row with this id: always the same one for the same id, endpoint
-  // and weights; when a weight grows, rows move only to the variant that grew.
+  // and weights. When a weight grows or a version joins, rows move only to that version. (Weighted
+  // rendezvous hashing: Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005.)
   size_t choose(std::string_view id) const;
   // The variant of a version, if there is one; a shadow may be addressed so, too.
   std::optional<size_t> find_version(int32_t version) const;
@@ -90,7 +91,15 @@ class Endpoint {
   Traffic traffic() const;
 
  private:
+  // A variant that answers rows.
+  struct Share {
+    size_t variant;
+    uint64_t seed;
+    double weight;
+  };
+
   Endpoint() = default;
+  void share_traffic();
   void index_keys();
 
   std::string project_;
@@ -98,8 +107,8 @@ class Endpoint {
   std::vector<Variant> variants_;
   size_t champion_ = 0;
   bool has_shadows_ = false;
-  size_t only_variant_ = SIZE_MAX;    // Where one has all the weight.
-  std::vector<uint64_t> boundaries_;  // Per variant: the end of its share of 2^32.
+  size_t only_variant_ = SIZE_MAX;  // Where one has all the weight.
+  std::vector<Share> shares_;       // In the order of versions.
   std::vector<std::string> keys_;
   std::vector<int32_t> slots_;  // Open addressing over hash64 of the keys; -1 is free.
   std::shared_ptr<TrafficCounters> refused_;

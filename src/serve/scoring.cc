@@ -1,0 +1,121 @@
+#include "serve/scoring.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace cromford::serve {
+namespace {
+
+constexpr size_t kIdBytes = 26;  // Of base::IdSource.
+
+}  // namespace
+
+void RowColumns::reset(const model::Contract& contract, size_t row_count) {
+  row_count_ = row_count;
+  places_.resize(contract.size());
+  views_.resize(contract.size());
+  size_t number_count = 0;
+  size_t text_count = 0;
+  for (size_t i = 0; i < contract.size(); ++i) {
+    const bool is_text = contract[i].type == model::InputType::kText;
+    size_t& count = is_text ? text_count : number_count;
+    places_[i] = {is_text, count};
+    count += row_count;
+  }
+  numbers_.assign(number_count, std::numeric_limits<double>::quiet_NaN());
+  texts_.assign(text_count, std::string_view());
+  for (size_t i = 0; i < contract.size(); ++i) {
+    const Place place = places_[i];
+    if (place.is_text) {
+      views_[i] = {.texts = {texts_.data() + place.start, row_count}};
+    } else {
+      views_[i] = {.numbers = {numbers_.data() + place.start, row_count}};
+    }
+  }
+}
+
+void RowColumns::shrink() {
+  *this = RowColumns();
+}
+
+void Scratch::Impl::generate_ids(base::IdSource& source, size_t row_count) {
+  generated_ids.clear();
+  generated_ids.reserve(row_count * kIdBytes);
+  ids.resize(row_count);
+  for (size_t row = 0; row < row_count; ++row) {
+    source.append(generated_ids);
+  }
+  for (size_t row = 0; row < row_count; ++row) {
+    ids[row] = std::string_view(generated_ids).substr(row * kIdBytes, kIdBytes);
+  }
+}
+
+void Scratch::Impl::reset_lanes(const Endpoint& endpoint, size_t row_count) {
+  const std::vector<Variant>& variants = endpoint.variants();
+  for (size_t v = 0; v < variants.size(); ++v) {
+    const bool is_shadow = variants[v].spec.role == Role::kShadow && counts[v] == 0;
+    Lane& its_lane = lane(v);
+    its_lane.failed = false;
+    its_lane.rows.reset(variants[v].spec.package->contract(), is_shadow ? row_count : counts[v]);
+  }
+}
+
+void Scratch::Impl::assign(const Endpoint& endpoint, size_t row_count) {
+  counts.assign(endpoint.variants().size(), 0);
+  targets.resize(row_count);
+  for (size_t row = 0; row < row_count; ++row) {
+    const size_t variant = endpoint.choose(ids[row]);
+    targets[row] = {static_cast<uint32_t>(variant), counts[variant]++};
+  }
+  reset_lanes(endpoint, row_count);
+}
+
+void Scratch::Impl::assign_all(const Endpoint& endpoint, size_t variant, size_t row_count) {
+  counts.assign(endpoint.variants().size(), 0);
+  counts[variant] = static_cast<uint32_t>(row_count);
+  targets.resize(row_count);
+  for (size_t row = 0; row < row_count; ++row) {
+    targets[row] = {static_cast<uint32_t>(variant), static_cast<uint32_t>(row)};
+  }
+  reset_lanes(endpoint, row_count);
+}
+
+void Scratch::Impl::shrink() {
+  *this = Impl();
+}
+
+Scratch::Scratch() : impl_(std::make_unique<Impl>()) {}
+Scratch::~Scratch() = default;
+Scratch::Scratch(Scratch&&) noexcept = default;
+Scratch& Scratch::operator=(Scratch&&) noexcept = default;
+
+void score_shadows(const PredictContext& context, const Endpoint& endpoint, Scratch::Impl& memory,
+                   size_t row_count) {
+  const std::vector<Variant>& variants = endpoint.variants();
+  for (size_t v = 0; v < variants.size(); ++v) {
+    if (variants[v].spec.role != Role::kShadow || memory.counts[v] > 0) {
+      continue;
+    }
+    const auto start = context.clock.monotonic();
+    Lane& lane = memory.lane(v);
+    if (!lane.failed) {
+      lane.predict(*variants[v].spec.package);
+    }
+    const auto duration = context.clock.monotonic() - start;
+    variants[v].counters->count({.rows = row_count,
+                                 .latency_ns = static_cast<uint64_t>(duration.count()),
+                                 .failed = lane.failed});
+  }
+}
+
+void count_answered(const Endpoint& endpoint, const Scratch::Impl& memory, uint64_t latency_ns) {
+  const std::vector<Variant>& variants = endpoint.variants();
+  for (size_t v = 0; v < variants.size(); ++v) {
+    if (memory.counts[v] > 0) {
+      variants[v].counters->count({.rows = memory.counts[v], .latency_ns = latency_ns});
+    }
+  }
+}
+
+}  // namespace cromford::serve

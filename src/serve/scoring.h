@@ -1,0 +1,120 @@
+#pragma once
+
+// The memory of one request and what both body formats do with it: rows on their way into each
+// version, predictions on their way out, counting.
+//
+//   Scratch::Impl& memory = *scratch;
+//   Lane& lane = memory.lane(variant_index);
+//   lane.rows.reset(package.contract(), row_count);
+//   lane.rows.set(row, column, value);
+//   lane.predict(package);
+//
+// Thread safety: none; belongs to a Scratch.
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/package.h"
+#include "model/row_batch.h"
+#include "serve/endpoint.h"
+#include "serve/json_body.h"
+#include "serve/predict_json.h"
+#include "serve/scratch.h"
+#include "serve/tensor.h"
+
+namespace cromford::serve {
+
+// Columns of rows for whatever contract the next request needs; unlike model::RowBuffer it is not
+// bound to one.
+class RowColumns {
+ public:
+  // All values missing.
+  void reset(const model::Contract& contract, size_t row_count);
+  void set(size_t row, size_t column, const model::Value& value) {
+    const Place place = places_[column];
+    if (place.is_text) {
+      texts_[place.start + row] = value.text.empty() ? std::string_view() : value.text;
+    } else {
+      numbers_[place.start + row] = value.number;
+    }
+  }
+  model::RowBatch batch() const { return {row_count_, views_}; }
+  size_t row_count() const { return row_count_; }
+  void shrink();
+
+ private:
+  struct Place {
+    bool is_text;
+    size_t start;  // Of the column within numbers_ or texts_.
+  };
+
+  size_t row_count_ = 0;
+  std::vector<Place> places_;
+  std::vector<double> numbers_;
+  std::vector<std::string_view> texts_;
+  std::vector<model::ColumnView> views_;
+};
+
+// What one version has to do in one request.
+struct Lane {
+  RowColumns rows;
+  model::Workspace workspace;
+  model::Predictions predictions;
+  bool failed = false;  // A shadow that could not read a row.
+
+  void predict(const model::Package& package) {
+    predictions = package.predict(rows.batch(), workspace);
+  }
+};
+
+struct Scratch::Impl {
+  // Where a row of the request went.
+  struct Target {
+    uint32_t variant;
+    uint32_t row;  // Within the variant's lane.
+  };
+
+  JsonBody json;
+  std::deque<Lane> lanes;  // One per variant of the endpoint.
+  std::string generated_ids;
+  std::vector<std::string_view> ids;  // One per row.
+  std::vector<Target> targets;        // One per row.
+  std::vector<uint32_t> counts;       // Rows per variant.
+  std::vector<Tensor> tensors;
+  std::vector<uint64_t> stamps;  // Per key of the endpoint: the last row that named it.
+  uint64_t stamp = 0;
+  model::Workspace explain_workspace;
+  model::Explanation explanation;
+
+  Lane& lane(size_t variant) {
+    while (lanes.size() <= variant) {
+      lanes.emplace_back();
+    }
+    return lanes[variant];
+  }
+
+  // Fills `ids` for `row_count` rows with new ids.
+  void generate_ids(base::IdSource& source, size_t row_count);
+  // Sends each row to the variant that its id chooses, and prepares the lanes.
+  void assign(const Endpoint& endpoint, size_t row_count);
+  // Sends all rows to one variant.
+  void assign_all(const Endpoint& endpoint, size_t variant, size_t row_count);
+  // After an unusually large body: gives the memory back.
+  void shrink();
+
+ private:
+  void reset_lanes(const Endpoint& endpoint, size_t row_count);
+};
+
+// Scores all rows with every shadow, and counts them for it. Shadows never change an answer.
+void score_shadows(const PredictContext& context, const Endpoint& endpoint, Scratch::Impl& memory,
+                   size_t row_count);
+
+// Counts the answered request for every version that had rows of it.
+void count_answered(const Endpoint& endpoint, const Scratch::Impl& memory, uint64_t latency_ns);
+
+}  // namespace cromford::serve
