@@ -8,8 +8,8 @@
 // Bins of a text column with a dictionary: one for each of the first `category_count` codes, then
 // other (rare), unseen and missing.
 //
-//   BinCounts counts(package);
-//   counts.add(batch, predictions);                 // serving: one increment per column and row
+//   BinCounts counts(package.baseline(), package.contract(), package.pipeline());
+//   counts.add(batch);                              // one increment per column and row
 //   counts.column(0), package.baseline().columns[0].counts;   // two arrays to compare
 //
 // Thread safety: Baseline is a value; BinCounts is for one thread (merge() joins several).
@@ -27,6 +27,9 @@
 #include "model/row_batch.h"
 
 namespace cromford::model {
+
+class ByteReader;
+class ByteWriter;
 
 struct ColumnBaseline {
   std::vector<double> edges =
@@ -56,12 +59,16 @@ struct Baseline {
 absl::Status check_baseline(const Baseline& baseline, const Contract& contract,
                             const FeaturePipeline& pipeline, size_t series_count);
 
+// The form stored in a package. What decode gives is to be checked by check_baseline.
+void encode_baseline(const Baseline& baseline, ByteWriter& out);
+Baseline decode_baseline(ByteReader& in);
+
 // The bin of the first edge above x; edges.size() where there is none. NaN is not allowed.
 size_t bin_of(std::span<const double> edges, double x);
 
-// About `bin_count` edges at quantiles of `values` (NaN ignored; sorted in place), fewer where
-// values repeat; all distinct values where there are at most bin_count of them. For learn, which
-// builds the baseline.
+// At most `bin_count` edges for a baseline: all distinct finite values where there are no more of
+// them, else values at equal steps of rank, the smallest first (so bin 0 is what lies below all of
+// `values`). Ignores NaN and reorders `values`.
 std::vector<double> quantile_edges(std::span<double> values, size_t bin_count);
 
 // Counts raw rows on the bins of a baseline.
@@ -75,6 +82,8 @@ class BinCounts {
   std::span<const uint64_t> column(size_t index) const;
 
  private:
+  size_t bin(size_t column, const ColumnView& view, size_t row) const;
+
   const Baseline* baseline_;
   const FeaturePipeline* pipeline_;
   std::vector<unsigned char> is_text_;

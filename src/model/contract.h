@@ -38,7 +38,7 @@ using Contract = std::vector<InputColumn>;
 
 // One raw value. `number` is used by all types but text: booleans are 0 or 1, dates and timestamps
 // are seconds since 1970-01-01T00:00:00Z, missing is NaN. `text` is used by text columns: missing
-// is `text.data() == nullptr`; it is a view of the text that was parsed.
+// is empty; it is a view of the text that was parsed.
 struct Value {
   double number = std::numeric_limits<double>::quiet_NaN();
   std::string_view text = {};

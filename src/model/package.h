@@ -61,6 +61,8 @@ struct Predictions {
   std::span<const double> values;         // [row_count] regression, else empty
   std::span<const double> lower;          // [row_count] where the package has intervals, else empty
   std::span<const double> upper;          // as lower
+  // Per raw column: how many of its values are categories that training never saw.
+  std::span<const uint32_t> unseen;
 };
 
 // Why a row got its margin: margin == baseline + the sum of contributions (to 1e-9). For binary a

@@ -21,7 +21,7 @@
 
 namespace cromford::model {
 
-// One column of a batch. Text columns use `texts` (missing: data() == nullptr), all others use
+// One column of a batch. Text columns use `texts` (missing: empty), all others use
 // `numbers` (missing: NaN). The used span has as many values as the batch has rows.
 struct ColumnView {
   std::span<const double> numbers = {};
@@ -45,10 +45,8 @@ class RowBuffer {
   size_t row_count() const { return row_count_; }
 
   void set_number(size_t row, size_t column, double value) { numbers_[column][row] = value; }
-  // `text` is not copied. An empty text is missing, as in parse_value.
-  void set_text(size_t row, size_t column, std::string_view text) {
-    texts_[column][row] = text.empty() ? std::string_view() : text;
-  }
+  // `text` is not copied. An empty text is missing.
+  void set_text(size_t row, size_t column, std::string_view text) { texts_[column][row] = text; }
   // Sets what parse_value gave for this column's type.
   void set(size_t row, size_t column, const Value& value) {
     if (is_text_[column] != 0) {

@@ -57,7 +57,7 @@ class FeaturePipeline {
   static absl::StatusOr<FeaturePipeline> create(const Contract& contract,
                                                 const PipelineParts& parts);
   // The form stored in a package. load() keeps views of the reader's bytes, which must outlive it.
-  static absl::Status encode(const Contract& contract, const PipelineParts& parts, ByteWriter& out);
+  static absl::Status encode(const PipelineParts& parts, ByteWriter& out);
   static absl::StatusOr<FeaturePipeline> load(const Contract& contract, ByteReader& in);
 
   FeaturePipeline(FeaturePipeline&&) noexcept;
@@ -83,8 +83,12 @@ class FeaturePipeline {
   // The code of a value; missing is kept_count + 1.
   CategoryCode code_of(size_t dictionary, std::string_view text) const;
 
+  // Memory beside the bytes it was loaded from.
+  size_t memory_bytes() const;
+
+  struct Impl;  // features/fitted.h
+
  private:
-  struct Impl;
   explicit FeaturePipeline(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
