@@ -50,9 +50,16 @@ struct PipelineSpec {
   bool operator==(const PipelineSpec&) const = default;
 };
 
+// Words that other folders own. Where a list is empty, any word passes (and fails later).
+struct PipelineWords {
+  std::vector<std::string> metrics;
+  std::vector<std::string> learners;
+  std::vector<std::string> formats;
+};
+
 // Reads a file. INVALID_ARGUMENT names the first mistake as "line 7, train.budget.time: ..."; all
 // mistakes (up to 50) are its field errors, with JSON pointers.
-absl::StatusOr<PipelineSpec> parse_pipeline(std::string_view yaml);
+absl::StatusOr<PipelineSpec> parse_pipeline(std::string_view yaml, const PipelineWords& words = {});
 
 // {"pipeline", "steps": [{"step", "settings"}], "monitor", "retrain", "warnings"}, and back;
 // DATA_LOSS where it is not one.

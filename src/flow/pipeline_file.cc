@@ -1,0 +1,573 @@
+#include "flow/pipeline_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "base/name.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "flow/section_reader.h"
+#include "flow/yaml.h"
+
+namespace cromford::flow {
+namespace {
+
+using base::Json;
+using Kind = YamlNode::Kind;
+
+constexpr double kConfidenceDefault = 0.95;
+constexpr int64_t kCanaryPercentDefault = 10;
+
+const std::vector<std::string>& modes() {
+  static const std::vector<std::string> words{"replace", "append"};
+  return words;
+}
+const std::vector<std::string>& tasks() {
+  static const std::vector<std::string> words{"binary", "multiclass", "regression"};
+  return words;
+}
+const std::vector<std::string>& strategies() {
+  static const std::vector<std::string> words{"direct", "canary", "shadow"};
+  return words;
+}
+const std::vector<std::string>& on_fails() {
+  static const std::vector<std::string> words{"warn", "quarantine", "reject"};
+  return words;
+}
+const std::vector<std::string>& triggers() {
+  static const std::vector<std::string> words{"quality", "drift"};
+  return words;
+}
+
+// What a kind of check wants as its value.
+enum class CheckValue { kTrue, kRange, kSet, kText, kLength };
+enum class CheckColumns { kOne, kOneOrMore, kNone };
+struct CheckKind {
+  std::string_view key;
+  CheckValue value;
+  CheckColumns columns;
+};
+constexpr std::array kCheckKinds{
+    CheckKind{"not_null", CheckValue::kTrue, CheckColumns::kOne},
+    CheckKind{"between", CheckValue::kRange, CheckColumns::kOne},
+    CheckKind{"in", CheckValue::kSet, CheckColumns::kOne},
+    CheckKind{"not_in", CheckValue::kSet, CheckColumns::kOne},
+    CheckKind{"matches", CheckValue::kText, CheckColumns::kOne},
+    CheckKind{"unique", CheckValue::kTrue, CheckColumns::kOneOrMore},
+    CheckKind{"min_length", CheckValue::kLength, CheckColumns::kOne},
+    CheckKind{"max_length", CheckValue::kLength, CheckColumns::kOne},
+    CheckKind{"row_count", CheckValue::kRange, CheckColumns::kNone},
+    CheckKind{"sql", CheckValue::kText, CheckColumns::kNone},
+};
+
+class PipelineReader {
+ public:
+  explicit PipelineReader(const PipelineWords& words) : words_(words) {}
+
+  absl::StatusOr<PipelineSpec> read(const YamlNode& document);
+
+ private:
+  Json read_dataset(const YamlNode& node);
+  void read_source(SectionReader& dataset, Json& settings);
+  Json read_checks(const YamlNode& node, const KeyPath& path);
+  Json read_check(const YamlNode& node, const KeyPath& path);
+  void read_check_value(SectionReader& rule, const CheckKind& kind, Json& out);
+  void read_check_columns(SectionReader& rule, const CheckKind* kind, Json& out);
+  Json read_train(const YamlNode& node);
+  Json read_gate(const YamlNode& node);
+  std::optional<Json> read_gate_rule(const YamlNode& node, const KeyPath& path);
+  std::optional<Json> read_comparison(const YamlNode& node, const KeyPath& path);
+  std::optional<Json> read_champion_rule(const YamlNode& node, const KeyPath& path);
+  Json read_deploy(const YamlNode& node);
+  Json read_monitor(const YamlNode& node);
+  Json read_retrain(const YamlNode& node);
+  void read_trigger(const YamlNode& node, const KeyPath& path);
+  void check_metric(const YamlNode& node, const KeyPath& path, const std::string& metric);
+  void add_step(std::string name, const Json& settings);
+
+  const PipelineWords& words_;
+  Problems problems_;
+  PipelineSpec spec_;
+  std::string dataset_name_;
+  std::string endpoint_;
+  bool trains_ = false;
+};
+
+void PipelineReader::add_step(std::string name, const Json& settings) {
+  spec_.steps.push_back({std::move(name), base::dump_json(settings)});
+}
+
+absl::StatusOr<PipelineSpec> PipelineReader::read(const YamlNode& document) {
+  SectionReader file(problems_, document, {});
+  Json root;
+  if (file.name(root, "pipeline", "pipeline", Need::kRequired)) {
+    spec_.name = root["pipeline"].get<std::string>();
+  }
+  const YamlNode* const dataset = file.take("dataset");
+  const YamlNode* const train = file.take("train");
+  const YamlNode* const gate = file.take("gate");
+  const YamlNode* const deploy = file.take("deploy");
+  const YamlNode* const monitor = file.take("monitor");
+  const YamlNode* const retrain = file.take("retrain");
+  file.done();
+  trains_ = train != nullptr;
+  if (document.kind == Kind::kMapping && dataset == nullptr && train == nullptr &&
+      deploy == nullptr) {
+    problems_.add(document.line, {}, "the file has no step",
+                  "write at least one of the sections dataset, train and deploy");
+  }
+  if (dataset != nullptr) {
+    add_step("dataset", read_dataset(*dataset));
+  }
+  if (train != nullptr) {
+    add_step("train", read_train(*train));
+  }
+  const Json deployment = deploy != nullptr ? read_deploy(*deploy) : Json();
+  if (gate != nullptr) {
+    add_step("gate", read_gate(*gate));
+  }
+  if (deploy != nullptr) {
+    add_step("deploy", deployment);
+  }
+  if (monitor != nullptr) {
+    spec_.monitor = base::dump_json(read_monitor(*monitor));
+  }
+  if (retrain != nullptr) {
+    spec_.retrain = base::dump_json(read_retrain(*retrain));
+  }
+  TRY(problems_.status("the pipeline file"));
+  return std::move(spec_);
+}
+
+Json PipelineReader::read_dataset(const YamlNode& node) {
+  SectionReader dataset(problems_, node, KeyPath{}.child("dataset"));
+  Json settings = Json::object();
+  if (dataset.name(settings, "name", "dataset", Need::kRequired)) {
+    dataset_name_ = settings["name"].get<std::string>();
+  }
+  read_source(dataset, settings);
+  dataset.text(settings, "query");
+  if (!words_.formats.empty()) {
+    dataset.word(settings, "format", words_.formats);
+  } else {
+    dataset.text(settings, "format");
+  }
+  dataset.word(settings, "mode", modes());
+  dataset.texts(settings, "key");
+  if (const YamlNode* const checks = dataset.take("checks")) {
+    settings["checks"] = read_checks(*checks, dataset.path_of("checks"));
+  }
+  dataset.done();
+  return settings;
+}
+
+void PipelineReader::read_source(SectionReader& dataset, Json& settings) {
+  const YamlNode* const node = dataset.take("source", Need::kRequired);
+  if (node == nullptr) {
+    return;
+  }
+  SectionReader source(problems_, *node, dataset.path_of("source"));
+  Json value = Json::object();
+  source.text(value, "file");
+  source.texts(value, "files");
+  source.text(value, "url");
+  source.done();
+  if (node->kind == Kind::kMapping && node->entries.size() != 1) {
+    dataset.problem("source", "here should stand exactly one of file, files and url");
+  }
+  settings["source"] = std::move(value);
+}
+
+Json PipelineReader::read_checks(const YamlNode& node, const KeyPath& path) {
+  Json rules = Json::array();
+  if (node.kind != Kind::kSequence) {
+    problems_.add(node.line, path, "here should stand a list of rules");
+    return rules;
+  }
+  for (size_t i = 0; i < node.items.size(); ++i) {
+    rules.push_back(read_check(node.items[i], path.item(i)));
+  }
+  return rules;
+}
+
+Json PipelineReader::read_check(const YamlNode& node, const KeyPath& path) {
+  SectionReader rule(problems_, node, path);
+  Json out = Json::object();
+  const CheckKind* found = nullptr;
+  size_t count = 0;
+  for (const CheckKind& kind : kCheckKinds) {
+    if (rule.take(kind.key) != nullptr) {
+      found = &kind;
+      ++count;
+      read_check_value(rule, kind, out);
+    }
+  }
+  read_check_columns(rule, count == 1 ? found : nullptr, out);
+  rule.word(out, "on_fail", on_fails());
+  rule.text(out, "name");
+  if (const YamlNode* const tolerance = rule.take("tolerance")) {
+    const Json value = scalar_to_json(*tolerance);
+    std::string_view text = tolerance->scalar;
+    const bool is_percent = text.ends_with('%');
+    text.remove_suffix(is_percent ? 1 : 0);
+    const double share = base::to_number<double>(text).value_or(-1) / (is_percent ? 100 : 1);
+    if (share < 0 || share >= 1) {
+      rule.problem("tolerance", "here should stand a share from 0 to below 1, like 0.01 or 1%");
+    }
+    out["tolerance"] = value;
+  }
+  rule.done();
+  if (node.kind == Kind::kMapping && count != 1) {
+    std::vector<std::string> keys;
+    for (const CheckKind& kind : kCheckKinds) {
+      keys.emplace_back(kind.key);
+    }
+    problems_.add(node.line, path,
+                  fmt::format("a rule needs exactly one of {}", base::join(keys, ", ")));
+  }
+  return out;
+}
+
+void PipelineReader::read_check_value(SectionReader& rule, const CheckKind& kind, Json& out) {
+  const YamlNode& node = *rule.node().find(kind.key);
+  const std::string key(kind.key);
+  out[key] = yaml_to_json(node);
+  const Json& value = out[key];
+  const auto is_scalar = [](const YamlNode& item) {
+    return item.kind == Kind::kScalar || item.kind == Kind::kNull;
+  };
+  const bool scalars = std::all_of(node.items.begin(), node.items.end(), is_scalar);
+  switch (kind.value) {
+    case CheckValue::kTrue:
+      if (value != Json(true)) {
+        rule.problem(key, "here should stand true");
+      }
+      break;
+    case CheckValue::kRange:
+      if (node.kind != Kind::kSequence || node.items.size() != 2 || !scalars ||
+          (value[0].is_null() && value[1].is_null())) {
+        rule.problem(key, "here should stand the two ends, like [10, 6000] or [10, null]");
+      }
+      break;
+    case CheckValue::kSet:
+      if (node.kind != Kind::kSequence || node.items.empty() || !scalars) {
+        rule.problem(key, "here should stand a list of values");
+      }
+      break;
+    case CheckValue::kText:
+      if (!scalar_text(node)) {
+        rule.problem(key, "here should stand a text");
+      } else {
+        out[key] = node.scalar;
+      }
+      break;
+    case CheckValue::kLength:
+      if (!value.is_number_integer() || value.get<int64_t>() < 0) {
+        rule.problem(key, "here should stand a number of characters");
+      }
+      break;
+  }
+}
+
+void PipelineReader::read_check_columns(SectionReader& rule, const CheckKind* kind, Json& out) {
+  const bool has_column = rule.text(out, "column");
+  const bool has_columns = rule.texts(out, "columns");
+  if (kind == nullptr) {
+    return;
+  }
+  if (kind->columns == CheckColumns::kNone && (has_column || has_columns)) {
+    rule.problem(has_column ? "column" : "columns",
+                 fmt::format("a rule with {} speaks of no single column", kind->key));
+  }
+  if (kind->columns == CheckColumns::kOne && has_columns) {
+    rule.problem("columns", fmt::format("a rule with {} takes one column", kind->key),
+                 "write a rule for each column");
+  }
+  if (kind->columns != CheckColumns::kNone && rule.take("column") == nullptr &&
+      rule.take("columns") == nullptr) {
+    rule.problem("column", "this key is missing");
+  }
+}
+
+Json PipelineReader::read_train(const YamlNode& node) {
+  SectionReader train(problems_, node, KeyPath{}.child("train"));
+  Json settings = Json::object();
+  if (train.text(settings, "dataset")) {
+    const auto name = base::parse_versioned_name("dataset", settings["dataset"].get<std::string>());
+    if (!name.ok()) {
+      train.problem("dataset", base::message(name.status()), base::remedy(name.status()));
+    }
+  } else if (!dataset_name_.empty()) {
+    settings["dataset"] = dataset_name_;
+  } else if (node.find("dataset") == nullptr) {
+    train.problem("dataset", "this key is missing", "name a dataset, or write a section dataset");
+  }
+  train.text(settings, "target", Need::kRequired);
+  if (!train.name(settings, "model", "model") && node.find("model") == nullptr) {
+    settings["model"] = spec_.name;
+  }
+  for (const char* const key :
+       {"where", "positive_class", "time_column", "group_column", "weight_column"}) {
+    train.text(settings, key);
+  }
+  train.word(settings, "task", tasks());
+  if (train.text(settings, "metric")) {
+    check_metric(*node.find("metric"), train.path_of("metric"),
+                 settings["metric"].get<std::string>());
+  }
+  if (const YamlNode* const budget_node = train.take("budget")) {
+    SectionReader budget(problems_, *budget_node, train.path_of("budget"));
+    Json value = Json::object();
+    budget.duration(value, "time");
+    budget.size(value, "memory");
+    budget.integer(value, "trials", 1, 1'000'000);
+    budget.done();
+    settings["budget"] = std::move(value);
+  }
+  train.integer(settings, "seed", 0, INT64_MAX);
+  train.texts(settings, "ignore");
+  if (train.texts(settings, "learners") && !words_.learners.empty()) {
+    for (const Json& learner : settings["learners"]) {
+      const std::string word = learner.get<std::string>();
+      if (std::find(words_.learners.begin(), words_.learners.end(), word) ==
+          words_.learners.end()) {
+        train.problem("learners",
+                      fmt::format("there is no learner '{}'{}", base::clip_utf8(word, 80),
+                                  base::did_you_mean(word, words_.learners)),
+                      fmt::format("write some of {}", base::join(words_.learners, ", ")));
+      }
+    }
+  }
+  train.done();
+  return settings;
+}
+
+void PipelineReader::check_metric(const YamlNode& node, const KeyPath& path,
+                                  const std::string& metric) {
+  const auto& known = words_.metrics;
+  if (!known.empty() && std::find(known.begin(), known.end(), metric) == known.end()) {
+    problems_.add(node.line, path,
+                  fmt::format("there is no metric '{}'{}", base::clip_utf8(metric, 80),
+                              base::did_you_mean(metric, known)),
+                  fmt::format("write one of {}", base::join(known, ", ")));
+  }
+}
+
+Json PipelineReader::read_gate(const YamlNode& node) {
+  const KeyPath path = KeyPath{}.child("gate");
+  Json rules = Json::array();
+  if (node.kind != Kind::kSequence || node.items.empty()) {
+    problems_.add(node.line, path, "here should stand a list of rules, like `- auc >= 0.65`");
+  }
+  if (!trains_) {
+    problems_.add(node.line, path, "a gate judges the model that the section train makes",
+                  "write a section train");
+  }
+  for (size_t i = 0; i < node.items.size(); ++i) {
+    if (std::optional<Json> rule = read_gate_rule(node.items[i], path.item(i))) {
+      rules.push_back(*std::move(rule));
+    }
+  }
+  Json settings{{"rules", std::move(rules)}};
+  if (!endpoint_.empty()) {
+    settings["endpoint"] = endpoint_;
+  }
+  return settings;
+}
+
+std::optional<Json> PipelineReader::read_gate_rule(const YamlNode& node, const KeyPath& path) {
+  if (node.kind == Kind::kScalar) {
+    return read_comparison(node, path);
+  }
+  SectionReader rule(problems_, node, path);
+  const YamlNode* const champion = rule.take("better_than_champion", Need::kRequired);
+  rule.done();
+  return champion != nullptr ? read_champion_rule(*champion, path.child("better_than_champion"))
+                             : std::nullopt;
+}
+
+// "METRIC COMPARISON NUMBER"
+std::optional<Json> PipelineReader::read_comparison(const YamlNode& node, const KeyPath& path) {
+  const std::string_view text = node.scalar;
+  const size_t begin = text.find_first_of("<>=!");
+  const size_t end =
+      begin == std::string_view::npos ? begin : text.find_first_not_of("<>=!", begin);
+  if (end == std::string_view::npos) {
+    problems_.add(node.line, path,
+                  fmt::format("'{}' is not a rule of a gate", base::clip_utf8(text, 80)),
+                  "write it like `auc >= 0.65`");
+    return std::nullopt;
+  }
+  const std::string metric(base::trim(text.substr(0, begin)));
+  const std::string comparison(text.substr(begin, end - begin));
+  const std::optional<double> value = base::to_number<double>(base::trim(text.substr(end)));
+  const bool good_comparison =
+      comparison == ">=" || comparison == "<=" || comparison == ">" || comparison == "<";
+  if (metric.empty() || !good_comparison || !value) {
+    problems_.add(node.line, path,
+                  fmt::format("'{}' is not a rule of a gate", base::clip_utf8(text, 80)),
+                  "write a metric, one of >= <= > <, and a number, like `auc >= 0.65`");
+    return std::nullopt;
+  }
+  check_metric(node, path, metric);
+  return Json{{"metric", metric}, {"comparison", comparison}, {"value", *value}};
+}
+
+std::optional<Json> PipelineReader::read_champion_rule(const YamlNode& node, const KeyPath& path) {
+  SectionReader rule(problems_, node, path);
+  Json settings{{"confidence", kConfidenceDefault}};
+  if (rule.text(settings, "metric", Need::kRequired)) {
+    check_metric(*node.find("metric"), rule.path_of("metric"),
+                 settings["metric"].get<std::string>());
+  }
+  if (const YamlNode* const confidence = rule.take("confidence")) {
+    const Json value = scalar_to_json(*confidence);
+    if (!value.is_number() || value.get<double>() < 0.5 || value.get<double>() >= 1) {
+      rule.problem("confidence", "here should stand a number from 0.5 to below 1, like 0.95");
+    }
+    settings["confidence"] = value;
+  }
+  rule.done();
+  if (endpoint_.empty()) {
+    problems_.add(node.line, path, "the champion is what an endpoint serves",
+                  "write a section deploy with an endpoint");
+  }
+  return Json{{"better_than_champion", std::move(settings)}};
+}
+
+Json PipelineReader::read_deploy(const YamlNode& node) {
+  SectionReader deploy(problems_, node, KeyPath{}.child("deploy"));
+  Json settings = Json::object();
+  if (deploy.name(settings, "endpoint", "endpoint", Need::kRequired)) {
+    endpoint_ = settings["endpoint"].get<std::string>();
+  }
+  if (!deploy.word(settings, "strategy", strategies())) {
+    settings["strategy"] = "direct";
+  }
+  const bool is_canary = settings["strategy"] == "canary";
+  if (!deploy.integer(settings, "percent", 1, 100) && is_canary) {
+    settings["percent"] = kCanaryPercentDefault;
+  }
+  if (!is_canary && node.find("percent") != nullptr) {
+    deploy.problem("percent", "only the strategy canary has a percentage");
+  }
+  if (deploy.text(settings, "model")) {
+    const auto name = base::parse_versioned_name("model", settings["model"].get<std::string>());
+    if (!name.ok()) {
+      deploy.problem("model", base::message(name.status()), base::remedy(name.status()));
+    } else if (trains_) {
+      deploy.problem("model", "the model is the one that the section train makes");
+    }
+  } else if (!trains_ && node.find("model") == nullptr) {
+    deploy.problem("model", "this key is missing", "name a model, or write a section train");
+  }
+  deploy.done();
+  return settings;
+}
+
+Json PipelineReader::read_monitor(const YamlNode& node) {
+  SectionReader monitor(problems_, node, KeyPath{}.child("monitor"));
+  Json settings = Json::object();
+  monitor.duration(settings, "window");
+  monitor.duration(settings, "outcome_delay");
+  monitor.done();
+  spec_.warnings.push_back(fmt::format(
+      "line {}, monitor: this version keeps the section but does not act on it yet", node.line));
+  return settings;
+}
+
+Json PipelineReader::read_retrain(const YamlNode& node) {
+  SectionReader retrain(problems_, node, KeyPath{}.child("retrain"));
+  Json settings = Json::object();
+  if (const YamlNode* const when = retrain.take("when", Need::kRequired)) {
+    const KeyPath path = retrain.path_of("when");
+    if (when->kind == Kind::kSequence && !when->items.empty()) {
+      for (size_t i = 0; i < when->items.size(); ++i) {
+        read_trigger(when->items[i], path.item(i));
+      }
+    } else {
+      retrain.problem("when", "here should stand a list, like [quality, {every: 14d}]");
+    }
+    settings["when"] = yaml_to_json(*when);
+  }
+  if (const YamlNode* const window = retrain.take("window");
+      window != nullptr && window->scalar == "auto") {
+    settings["window"] = "auto";
+  } else {
+    retrain.duration(settings, "window");
+  }
+  retrain.duration(settings, "cooldown");
+  retrain.done();
+  spec_.warnings.push_back(fmt::format(
+      "line {}, retrain: this version keeps the section but does not act on it yet", node.line));
+  return settings;
+}
+
+void PipelineReader::read_trigger(const YamlNode& node, const KeyPath& path) {
+  if (node.kind == Kind::kMapping) {
+    SectionReader trigger(problems_, node, path);
+    Json unused;
+    if (trigger.take("every", Need::kRequired) != nullptr) {
+      trigger.duration(unused, "every");
+    }
+    trigger.done();
+    return;
+  }
+  const std::string word = scalar_text(node).value_or("");
+  if (std::find(triggers().begin(), triggers().end(), word) == triggers().end()) {
+    problems_.add(node.line, path,
+                  fmt::format("'{}' is not known here{}", base::clip_utf8(word, 80),
+                              base::did_you_mean(word, triggers())),
+                  fmt::format("write {}, or {{every: 14d}}", base::join(triggers(), ", ")));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<PipelineSpec> parse_pipeline(std::string_view yaml, const PipelineWords& words) {
+  TRY(const YamlNode document, parse_yaml(yaml));
+  return PipelineReader(words).read(document);
+}
+
+Json to_json(const PipelineSpec& spec) {
+  Json steps = Json::array();
+  for (const StepSpec& step : spec.steps) {
+    absl::StatusOr<Json> settings = base::parse_json(step.settings);
+    steps.push_back(
+        {{"step", step.name}, {"settings", settings.ok() ? *std::move(settings) : Json()}});
+  }
+  const auto embedded = [](const std::string& text) {
+    absl::StatusOr<Json> document = base::parse_json(text);
+    return document.ok() ? *std::move(document) : Json();
+  };
+  return {{"pipeline", spec.name},
+          {"steps", std::move(steps)},
+          {"monitor", embedded(spec.monitor)},
+          {"retrain", embedded(spec.retrain)},
+          {"warnings", spec.warnings}};
+}
+
+absl::StatusOr<PipelineSpec> pipeline_from_json(const Json& document) {
+  try {
+    PipelineSpec spec;
+    spec.name = document.at("pipeline").get<std::string>();
+    for (const Json& step : document.at("steps")) {
+      spec.steps.push_back(
+          {step.at("step").get<std::string>(), base::dump_json(step.at("settings"))});
+    }
+    spec.monitor = base::dump_json(document.at("monitor"));
+    spec.retrain = base::dump_json(document.at("retrain"));
+    spec.warnings = document.at("warnings").get<std::vector<std::string>>();
+    return spec;
+  } catch (const Json::exception&) {
+    return base::damaged("a stored pipeline cannot be read", "apply its file once more");
+  }
+}
+
+}  // namespace cromford::flow
