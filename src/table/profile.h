@@ -66,7 +66,7 @@ inline constexpr double kQuantileLevels[] = {0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0
 inline constexpr size_t kQuantileCount = std::size(kQuantileLevels);
 
 // Of booleans (0 and 1), integers, numbers, dates (days since 1970-01-01) and timestamps
-// (microseconds since then, UTC). Over finite values; `infinite` counts the others.
+// (microseconds since then, UTC).
 struct NumberSummary {
   double min = 0;
   double max = 0;
@@ -79,7 +79,6 @@ struct NumberSummary {
   int64_t outliers_high = 0;      // Above q3 + 1.5 IQR.
   int64_t zero = 0;
   int64_t negative = 0;
-  int64_t infinite = 0;
   bool operator==(const NumberSummary&) const = default;
 };
 
@@ -114,10 +113,10 @@ struct ColumnProfile {
   std::string name;
   ColumnType storage = ColumnType::kText;
   SemanticType semantic = SemanticType::kText;
-  int64_t missing = 0;  // Among Profile::row_count rows; NaN counts as missing.
+  int64_t missing = 0;  // Among Profile::row_count rows; what is not finite is missing.
   int64_t distinct = 0;
   bool exact = true;  // Of distinct, quantiles, histogram, outliers and top values.
-  std::optional<NumberSummary> number;  // Where there is at least one finite value.
+  std::optional<NumberSummary> number;  // Where there is at least one value.
   std::optional<TextSummary> text;      // Of text columns with at least one value.
   std::vector<TopValue> top;            // At most 20, most frequent first, then by value.
   bool operator==(const ColumnProfile&) const = default;
@@ -129,7 +128,7 @@ struct Profile {
   bool duplicates_exact = true;
   std::vector<ColumnProfile> columns;
   std::vector<ProfileWarning> warnings;  // Of the table first, then in column order.
-  std::string state;  // Bytes for `ProfileBuilder::resume` and `diff`; versioned, checked by CRC.
+  std::string state;  // Bytes for `ProfileBuilder::resume` and `diff`; versioned, with a checksum.
   bool operator==(const Profile&) const = default;
 };
 
