@@ -1,0 +1,42 @@
+#pragma once
+
+// One file of an import: what it is, and the SELECT that gives its rows. For import.cc.
+//
+//   TRY(InputPlan input, look_at_input(connection, options.inputs[0], scratch_folder));
+//
+// Thread safety: functions only.
+
+#include <absl/status/statusor.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "table/duck.h"
+#include "table/import.h"
+#include "table/text_feed.h"
+
+namespace cromford::table {
+
+struct InputPlan {
+  ImportedSource source;
+  std::filesystem::path path;  // what is read; not the user's file where that was made over
+  std::optional<TextFile> text;
+  std::string select;       // of inputs that the data engine reads itself
+  Schema schema;            // what it gives
+  std::vector<BadRow> bad;  // found while looking
+  std::string display_name;
+
+  // Takes the schema from the text file's plans.
+  void refresh_schema();
+};
+
+// Finds out format, compression, encoding, columns and types. `scratch` is a folder for files made
+// over (JSON that is not UTF-8, or with bad lines).
+absl::StatusOr<InputPlan> look_at_input(duck::Connection& connection, const ImportInput& input,
+                                        const std::filesystem::path& scratch,
+                                        const base::CancelToken& cancel);
+
+}  // namespace cromford::table

@@ -1,0 +1,288 @@
+#include "table/row_scanner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+
+namespace cromford::table {
+namespace {
+
+// Reading lines again after stray quotes may cost this much; then quotes no longer span lines.
+constexpr uint64_t kRescanBytesMax = 256ULL << 20;
+
+bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
+// Walks over one row. Not a general lexer: it lives for one call of `scan_row`.
+class RowWalker {
+ public:
+  RowWalker(std::string_view text, size_t begin, const Dialect& dialect, std::vector<Cell>& cells)
+      : text_(text), at_(begin), dialect_(dialect), cells_(cells) {}
+
+  ScannedRow walk(bool last) {
+    while (true) {
+      skip_blanks();
+      const bool quoted = at_ < text_.size() && dialect_.quote != 0 && text_[at_] == dialect_.quote;
+      if (quoted ? !take_quoted() : !take_plain()) {
+        // The text ended within a quoted cell.
+        row_.state = last ? ScannedRow::State::kOpenQuote : ScannedRow::State::kNeedMore;
+        row_.end = row_.next = text_.size();
+        return row_;
+      }
+      if (at_ >= text_.size()) {
+        row_.state = last ? ScannedRow::State::kRow : ScannedRow::State::kNeedMore;
+        row_.end = row_.next = at_;
+        return row_;
+      }
+      if (text_[at_] == dialect_.delimiter && !ends_row_after_blanks()) {
+        ++at_;
+        continue;
+      }
+      end_row(last);
+      return row_;
+    }
+  }
+
+ private:
+  // Blanks before a cell, unless they separate cells.
+  void skip_blanks() {
+    while (at_ < text_.size() && is_blank(text_[at_]) &&
+           (text_[at_] != dialect_.delimiter || dialect_.merge_delimiters)) {
+      ++at_;
+    }
+  }
+
+  bool is_row_end(char c) const {
+    return c == '\n' || (c == '\r' && (dialect_.carriage_return_ends || at_ + 1 >= text_.size() ||
+                                       text_[at_ + 1] == '\n'));
+  }
+
+  // With merged delimiters, blanks before the line end are no separator.
+  bool ends_row_after_blanks() {
+    if (!dialect_.merge_delimiters) {
+      return false;
+    }
+    size_t ahead = at_;
+    while (ahead < text_.size() && is_blank(text_[ahead])) {
+      ++ahead;
+    }
+    if (ahead < text_.size() && text_[ahead] != '\n' && text_[ahead] != '\r') {
+      return false;
+    }
+    at_ = ahead;
+    return true;
+  }
+
+  void add(size_t begin, size_t end, bool escaped) {
+    while (end > begin && is_blank(text_[end - 1])) {
+      --end;
+    }
+    while (begin < end && is_blank(text_[begin])) {
+      ++begin;
+    }
+    Cell cell;
+    cell.begin = static_cast<uint32_t>(begin);
+    cell.length = static_cast<uint32_t>(end - begin) & 0x7FFFFFFFU;
+    cell.escaped = escaped ? 1U : 0U;
+    cells_.push_back(cell);
+  }
+
+  bool take_plain() {
+    const size_t begin = at_;
+    const char delimiter = dialect_.delimiter;
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == delimiter || c == '\n' || (c == '\r' && is_row_end(c))) {
+        break;
+      }
+      ++at_;
+    }
+    add(begin, at_, false);
+    return true;
+  }
+
+  // Whether a quoted cell may end before `at`: blanks, then a separator or the end of the row.
+  bool closes_before(size_t at) const {
+    while (at < text_.size() && is_blank(text_[at]) && text_[at] != dialect_.delimiter) {
+      ++at;
+    }
+    return at >= text_.size() || text_[at] == dialect_.delimiter || text_[at] == '\n' ||
+           text_[at] == '\r';
+  }
+
+  bool take_quoted() {
+    const size_t begin = ++at_;
+    const uint32_t lines_before = row_.lines;
+    bool seen_quote = false;
+    bool escaped = false;
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '\\' && dialect_.backslash_escapes && at_ + 1 < text_.size()) {
+        escaped = true;
+        at_ += 2;
+      } else if (c == dialect_.quote && at_ + 1 < text_.size() && text_[at_ + 1] == c) {
+        escaped = true;
+        at_ += 2;
+      } else if (c == dialect_.quote && closes_before(at_ + 1)) {
+        add(begin, at_, escaped);
+        ++at_;
+        while (at_ < text_.size() && is_blank(text_[at_]) && text_[at_] != dialect_.delimiter) {
+          ++at_;
+        }
+        return true;
+      } else if (c == '\n' && seen_quote) {
+        // `"Foo" Bar,1`: the cell begins with a quoted word but is not a quoted cell.
+        row_.lines = lines_before;
+        at_ = begin - 1;
+        return take_plain();
+      } else {
+        seen_quote = seen_quote || c == dialect_.quote;
+        row_.lines += c == '\n' || (c == '\r' && dialect_.carriage_return_ends) ? 1 : 0;
+        ++at_;
+      }
+    }
+    return false;
+  }
+
+  void end_row(bool last) {
+    row_.end = at_;
+    const bool cut = text_[at_] == '\r' && at_ + 1 >= text_.size() && !last;
+    if (cut) {
+      // The LF of a CRLF may follow.
+      row_.state = ScannedRow::State::kNeedMore;
+    }
+    at_ += text_[at_] == '\r' && at_ + 1 < text_.size() && text_[at_ + 1] == '\n' ? 2 : 1;
+    row_.next = at_;
+  }
+
+  std::string_view text_;
+  size_t at_;
+  const Dialect& dialect_;
+  std::vector<Cell>& cells_;
+  ScannedRow row_;
+};
+
+size_t line_end(std::string_view text, size_t begin, bool carriage_return_ends) {
+  const size_t end =
+      carriage_return_ends ? text.find_first_of("\r\n", begin) : text.find('\n', begin);
+  return end == std::string_view::npos ? text.size() : end;
+}
+
+}  // namespace
+
+std::string_view RowBlock::cell_text(const Cell& cell, const Dialect& dialect,
+                                     std::string& scratch) const {
+  const std::string_view raw = std::string_view(text).substr(cell.begin, cell.length);
+  if (cell.escaped == 0) {
+    return raw;
+  }
+  scratch.clear();
+  for (size_t i = 0; i < raw.size(); ++i) {
+    const bool has_next = i + 1 < raw.size();
+    const bool doubled = raw[i] == dialect.quote && has_next && raw[i + 1] == dialect.quote;
+    const bool escape = raw[i] == '\\' && dialect.backslash_escapes && has_next &&
+                        (raw[i + 1] == dialect.quote || raw[i + 1] == '\\');
+    i += doubled || escape ? 1 : 0;
+    scratch.push_back(raw[i]);
+  }
+  return scratch;
+}
+
+ScannedRow scan_row(std::string_view text, size_t begin, bool last, const Dialect& dialect,
+                    std::vector<Cell>& cells) {
+  return RowWalker(text, begin, dialect, cells).walk(last);
+}
+
+void RowScanner::add_bad(RowBlock& block, size_t begin, size_t end, std::string reason) const {
+  const std::string_view text = std::string_view(block.text).substr(begin, end - begin);
+  block.bad.push_back(
+      {line_, std::string(base::clip_utf8(text, kBadTextBytesMax)), std::move(reason)});
+}
+
+size_t RowScanner::skip_line(RowBlock& block, size_t begin, size_t seen_end, std::string reason) {
+  size_t end = line_end(block.text, begin, dialect_.carriage_return_ends);
+  const size_t next = std::min(end + 1, block.text.size());
+  end -= end > begin && block.text[end - 1] == '\r' ? 1 : 0;
+  add_bad(block, begin, end, std::move(reason));
+  ++line_;
+  rescanned_bytes_ += seen_end > next ? seen_end - next : 0;
+  if (rescanned_bytes_ > kRescanBytesMax) {
+    dialect_.quote = 0;
+  }
+  return next;
+}
+
+bool RowScanner::settle(RowBlock& block, size_t begin, const ScannedRow& row, size_t first_cell) {
+  const std::string_view text = block.text;
+  size_t count = block.cells.size() - first_cell;
+  const auto is_empty = [&](size_t i) { return block.cells[first_cell + i].length == 0; };
+  const bool comment =
+      dialect_.comment != 0 && begin < text.size() && text[begin] == dialect_.comment;
+  if (comment || (count == 1 && is_empty(0))) {
+    block.cells.resize(first_cell);
+    line_ += row.lines;
+    return true;
+  }
+  while (count > width_ && is_empty(count - 1)) {
+    --count;
+  }
+  if (count < width_ && dialect_.pad_short_rows && row.lines == 1) {
+    count = width_;
+  }
+  if (count == width_) {
+    block.cells.resize(first_cell + width_);
+    block.rows.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(row.end),
+                          static_cast<uint32_t>(line_ - block.first_line)});
+    line_ += row.lines;
+    return true;
+  }
+  block.cells.resize(first_cell);
+  if (row.lines > 1) {
+    return false;
+  }
+  add_bad(block, begin, row.end,
+          fmt::format("the row has {} cell{}; {} {} expected", count, count == 1 ? "" : "s", width_,
+                      width_ == 1 ? "is" : "are"));
+  line_ += 1;
+  return true;
+}
+
+size_t RowScanner::scan(bool last, RowBlock& block) {
+  block.first_line = line_;
+  block.width = width_;
+  size_t begin = 0;
+  while (begin < block.text.size()) {
+    const size_t first_cell = block.cells.size();
+    const ScannedRow row = scan_row(block.text, begin, last, dialect_, block.cells);
+    const bool too_long = row.end - begin > kRowBytesMax;
+    if (row.state == ScannedRow::State::kNeedMore && !too_long) {
+      block.cells.resize(first_cell);
+      break;
+    }
+    if (row.state != ScannedRow::State::kRow || too_long) {
+      block.cells.resize(first_cell);
+      if (row.state == ScannedRow::State::kNeedMore && row.lines == 1 &&
+          line_end(block.text, begin, dialect_.carriage_return_ends) == block.text.size()) {
+        break;  // One endless line: more must come before it can be given up.
+      }
+      begin = skip_line(block, begin, row.end,
+                        too_long ? "the row is longer than 16 MiB; is a quote never closed?"
+                                 : "a quote is opened and never closed");
+      continue;
+    }
+    if (settle(block, begin, row, first_cell)) {
+      begin = row.next;
+    } else {
+      begin = skip_line(block, begin, row.end,
+                        "a quote is opened that closes lines below, in a row that has the wrong "
+                        "number of cells");
+    }
+  }
+  return begin;
+}
+
+}  // namespace cromford::table
