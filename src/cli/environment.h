@@ -74,9 +74,10 @@ struct Environment {
   // Starts the factory on `home` inside this process, on a free port of 127.0.0.1.
   std::function<absl::StatusOr<std::unique_ptr<HostedServer>>(const std::filesystem::path& home)>
       host;
-  // Run until they are told to stop, and give the exit code.
+  // Runs until it is told to stop, and gives the exit code.
   std::function<int(const ServerCommand& command)> run_server;
-  std::function<int()> run_worker;
+  // The child process of a job of that kind (`cromford worker KIND`, started by a server).
+  std::function<int(const std::string& kind)> run_worker;
 };
 
 // The environment of this process; `version`, `host`, `run_server` and `run_worker` are left for
