@@ -49,7 +49,7 @@ struct ListRequest {
 
 // Where the rows of a new dataset version come from: exactly one of the three.
 struct ImportRequest {
-  // A body that the transport has already written to this file; it is removed when the job ends.
+  // A body that the transport has already written to this file; it is taken over with the job.
   std::filesystem::path spooled_file;
   std::vector<std::string> files;  // Paths on the server's machine; only for the owner.
   std::string url;

@@ -10,6 +10,7 @@
 #include "app/factory.h"
 #include "app/import_kind.h"
 #include "app/resources.h"
+#include "app/uploads.h"
 #include "base/limits.h"
 #include "base/name.h"
 #include "table/diff.h"
@@ -144,11 +145,21 @@ absl::StatusOr<base::Json> Factory::start_import(const Caller& caller, const std
                            : !request.files.empty()       ? request.files.front()
                            : !request.source_name.empty() ? request.source_name
                                                           : "upload";
-  return submit({.project = project,
-                 .kind = "import",
-                 .title = fmt::format("{} {} into {}", request.append ? "append" : "import",
-                                      std::filesystem::path(what).filename().string(), name),
-                 .payload = import_payload(name, request)});
+  const std::string id = context_->ids->next();
+  if (!request.spooled_file.empty()) {
+    TRY(request.spooled_file, keep_upload(*context_, request.spooled_file, id));
+  }
+  absl::StatusOr<base::Json> job =
+      submit({.project = project,
+              .kind = "import",
+              .title = fmt::format("{} {} into {}", request.append ? "append" : "import",
+                                   std::filesystem::path(what).filename().string(), name),
+              .payload = import_payload(name, request),
+              .id = id});
+  if (!job.ok()) {
+    drop_upload(*context_, request.spooled_file);
+  }
+  return job;
 }
 
 absl::StatusOr<base::Json> Factory::dataset_rows(const std::string& project,

@@ -7,6 +7,7 @@
 #include "app/dataset_files.h"
 #include "app/model_files.h"
 #include "app/resources.h"
+#include "app/uploads.h"
 
 namespace cromford::app {
 namespace {
@@ -83,7 +84,7 @@ class ScoreKind final : public flow::JobKind {
         {"size_bytes", size},
         {"name", parquet ? "predictions.parquet" : "predictions.csv"},
         {"content_type", parquet ? "application/vnd.apache.parquet" : "text/csv; charset=utf-8"}};
-    remove_spooled_file(payload);
+    drop_upload(context_, payload.value("spooled_file", std::string()));
     return base::dump_json(result);
   }
 
@@ -91,19 +92,12 @@ class ScoreKind final : public flow::JobKind {
                     const std::filesystem::path& /*work_dir*/) override {
     const absl::StatusOr<base::Json> payload = base::parse_json(job.payload);
     if (payload.ok()) {
-      remove_spooled_file(*payload);
+      drop_upload(context_, payload->value("spooled_file", std::string()));
     }
     return {};
   }
 
  private:
-  void remove_spooled_file(const base::Json& payload) const {
-    const std::string spooled = payload.value("spooled_file", std::string());
-    if (!spooled.empty()) {
-      (void)context_.files->remove(spooled);
-    }
-  }
-
   Context& context_;
 };
 

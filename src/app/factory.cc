@@ -11,6 +11,7 @@
 #include "app/pipeline_steps.h"
 #include "app/resources.h"
 #include "app/train_kind.h"
+#include "app/uploads.h"
 #include "base/random.h"
 
 namespace cromford::app {
@@ -73,6 +74,7 @@ absl::Status Factory::open() {
   context.runner->add(flow::make_pipeline_kind(*context.metadata, *context.runner, *context.clock,
                                                *context.ids, *steps_));
   TRY(open_endpoints());
+  TRY(drop_forgotten_uploads(context));
   return context.runner->start();
 }
 

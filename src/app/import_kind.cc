@@ -6,6 +6,7 @@
 
 #include "app/dataset_files.h"
 #include "app/resources.h"
+#include "app/uploads.h"
 #include "base/name.h"
 #include "ingest/address_guard.h"
 #include "ingest/check.h"
@@ -87,7 +88,6 @@ class ImportKind final : public flow::JobKind {
                                              const std::string& project, int64_t version) const;
   absl::Status append_to_parent(table::Manifest& manifest, const std::string& project,
                                 int64_t parent_version) const;
-  void remove_spooled_file(const base::Json& payload) const;
 
   Context& context_;
 };
@@ -290,22 +290,15 @@ absl::StatusOr<std::string> ImportKind::finish(const flow::Job& job, std::string
   answer["version"] = version;
   answer["row_count"] = body.at("row_count");
   answer["quarantined"] = body.at("quarantine").at("row_count");
-  remove_spooled_file(payload);
+  drop_upload(context_, payload.value("spooled_file", std::string()));
   return base::dump_json(answer);
-}
-
-void ImportKind::remove_spooled_file(const base::Json& payload) const {
-  const std::string spooled = payload.value("spooled_file", std::string());
-  if (!spooled.empty()) {
-    (void)context_.files->remove(spooled);
-  }
 }
 
 std::string ImportKind::ended(const flow::Job& job, const absl::Status& /*why*/,
                               const std::filesystem::path& /*work_dir*/) {
   const absl::StatusOr<base::Json> payload = base::parse_json(job.payload);
   if (payload.ok()) {
-    remove_spooled_file(*payload);
+    drop_upload(context_, payload->value("spooled_file", std::string()));
   }
   return {};
 }

@@ -10,6 +10,7 @@
 #include "app/request_reader.h"
 #include "app/resources.h"
 #include "app/train_kind.h"
+#include "app/uploads.h"
 #include "base/name.h"
 #include "model/package.h"
 #include "table/sandbox.h"
@@ -193,10 +194,22 @@ absl::StatusOr<base::Json> Factory::start_scoring(const std::string& project,
     TRY(const Versioned rows, find_reference(*context_, "dataset", project, dataset));
     payload["dataset"] = version_name(rows.name, rows.version);
   }
-  return submit({.project = project,
-                 .kind = "score",
-                 .title = fmt::format("score with {}", version_name(name, model.version)),
-                 .payload = base::dump_json(payload)});
+  const std::string id = context_->ids->next();
+  std::filesystem::path kept;
+  if (!spooled_file.empty()) {
+    TRY(kept, keep_upload(*context_, spooled_file, id));
+    payload["spooled_file"] = kept.string();
+  }
+  absl::StatusOr<base::Json> job =
+      submit({.project = project,
+              .kind = "score",
+              .title = fmt::format("score with {}", version_name(name, model.version)),
+              .payload = base::dump_json(payload),
+              .id = id});
+  if (!job.ok()) {
+    drop_upload(*context_, kept);
+  }
+  return job;
 }
 
 }  // namespace cromford::app

@@ -9,8 +9,8 @@
 #include "base/text.h"
 #include "learn/rows.h"
 #include "serve/batch.h"
-#include "table/engine.h"
 #include "table/csv_to_parquet.h"
+#include "table/engine.h"
 #include "table/import.h"
 #include "table/scan.h"
 
