@@ -116,6 +116,9 @@ void count_answered(const Endpoint& endpoint, const Scratch::Impl& memory, uint6
       variants[v].counters->count({.rows = memory.counts[v], .latency_ns = latency_ns});
     }
   }
+  if (memory.ids.empty()) {  // A request without rows counts as one, too.
+    endpoint.champion().counters->count({.rows = 0, .latency_ns = latency_ns});
+  }
 }
 
 }  // namespace cromford::serve

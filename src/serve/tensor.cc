@@ -189,14 +189,14 @@ bool read_tensor_value(dom::element element, DataType data, model::InputType typ
     return element.get(value.number) == simdjson::SUCCESS &&
            (value.number == 0.0 || value.number == 1.0);
   }
-  if (data == DataType::kInteger && element.is_double()) {
+  if (data == DataType::kInteger && element.type() == dom::element_type::DOUBLE) {
     return false;
   }
   return read_value(element, type, value);
 }
 
 absl::Status misfit(const Tensor& tensor, size_t row, dom::element element, model::InputType type) {
-  if (tensor.type == DataType::kInteger && element.is_double()) {
+  if (tensor.type == DataType::kInteger && element.type() == dom::element_type::DOUBLE) {
     return wrong(fmt::format("the input '{}', row {}: a whole number is expected in {}, not {}",
                              tensor.name, row, tensor.type_name, describe_element(element)));
   }
