@@ -163,8 +163,7 @@ void RunnerImpl::take_up(Job job) {
         base::internal(fmt::format("this program knows no jobs of the kind '{}'", taken.kind)));
   } else if (taken.cancel_requested) {
     end(live, base::cancelled("it was cancelled"));
-  } else if (was_running && taken.attempt >= options_.attempts_max &&
-             child_kinds_.contains(taken.kind)) {
+  } else if (was_running && taken.attempt >= options_.attempts_max) {
     end(live, base::internal(
                   fmt::format("the server ended {} times while this job ran, so it is not tried "
                               "again",
@@ -283,11 +282,11 @@ absl::StatusOr<Job> RunnerImpl::wait(std::string_view project, std::string_view 
     if (is_final(live->job.state)) {
       return live->job;
     }
-    if (cancel.cancelled()) {
-      return cancel.check();
-    }
     if (stopping_) {
       return base::unavailable("the server is stopping; the job goes on when it runs again");
+    }
+    if (cancel.cancelled()) {
+      return cancel.check();
     }
     changed_.wait_for(lock, kLookInterval);
   }

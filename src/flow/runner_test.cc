@@ -488,51 +488,5 @@ TEST_F(RunnerTest, OldFinishedJobsAreForgotten) {
   EXPECT_OK(runner_->get("default", jobs[3].id));
 }
 
-// Kills a real server after its n-th event, for every n, and lets the next one finish the work.
-TEST(RunnerCrashTest, WhateverMomentTheServerIsKilledEveryJobIsDoneOnce) {
-  for (size_t n = 1;; ++n) {
-    const testing::TempDir home;
-    std::mutex mutex;
-    size_t lines = 0;
-    base::ChildProcess* child = nullptr;
-    base::ProcessOptions options;
-    options.argv = test_server_command(home.path().native());
-    options.stderr_file = home / "stderr";
-    const auto on_line = [&](std::string_view) {
-      const std::lock_guard lock(mutex);
-      if (++lines == n && child != nullptr) {
-        ::kill(child->pid(), SIGKILL);
-      }
-    };
-    bool survived = false;
-    {
-      std::unique_lock lock(mutex);
-      ASSERT_OK_AND_ASSIGN(const auto first, base::ChildProcess::spawn(options, on_line));
-      child = first.get();
-      lock.unlock();
-      survived = first->wait().succeeded();
-    }
-    child = nullptr;
-    ASSERT_OK_AND_ASSIGN(const auto second, base::ChildProcess::spawn(options, on_line));
-    ASSERT_TRUE(second->wait().succeeded())
-        << base::system_files().read(home / "stderr").value_or("");
-    ASSERT_OK_AND_ASSIGN(const auto metadata,
-                         store::open_sqlite(home / "test.db", base::system_clock()));
-    ASSERT_OK_AND_ASSIGN(const store::DocumentPage page,
-                         metadata->list({.project = {}, .kind = "job"}));
-    EXPECT_EQ(page.documents.size(), 4U) << "killed after event " << n;
-    for (const store::Document& document : page.documents) {
-      ASSERT_OK_AND_ASSIGN(const Job job, from_document(document.body));
-      EXPECT_EQ(job.state, JobState::kSucceeded) << "killed after event " << n;
-      EXPECT_EQ(*base::system_files().read(home.path() / "effects" / job.id), job.payload);
-    }
-    EXPECT_EQ(base::system_files().list(home / "effects")->size(), 4U);
-    if (survived) {
-      break;
-    }
-    ASSERT_LT(n, 100U);
-  }
-}
-
 }  // namespace
 }  // namespace cromford::flow

@@ -14,9 +14,10 @@
 
 namespace cromford::flow {
 
-// The command that starts this binary as a worker, or as the server.
+// The command that starts this binary as a worker, or as a server: one that carries out four jobs
+// ("server"), or one that runs a pipeline ("pipeline").
 std::vector<std::string> test_worker_command();
-std::vector<std::string> test_server_command(std::string_view home);
+std::vector<std::string> test_server_command(std::string_view program, std::string_view home);
 
 // The exit code when the arguments ask for one of the programs; else -1.
 int run_test_program(const std::vector<std::string>& arguments);

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/status.h"
+#include "flow/pipeline_runner.h"
 #include "flow/runner.h"
 #include "flow/worker.h"
 #include "store/metadata.h"
@@ -130,6 +131,35 @@ class CountingKind final : public JobKind {
   Path effects_;
 };
 
+// The steps of a pipeline as jobs of the kind "echo", but for the last one, which acts at once.
+class TestActions final : public StepActions {
+ public:
+  TestActions(Runner& runner, Path effects) : runner_(runner), effects_(std::move(effects)) {}
+  std::string code_version() const override { return "1"; }
+  absl::StatusOr<std::string> fingerprint(const StepRequest& /*request*/) override { return ""; }
+  std::string identity(const StepRequest& /*request*/, std::string_view output) override {
+    return std::string(output);
+  }
+  bool is_usable(const StepRequest& /*request*/, std::string_view /*output*/) override {
+    return true;
+  }
+  absl::StatusOr<StepStart> start(const StepRequest& request) override {
+    if (request.step == "deploy") {
+      TRY(base::write_atomically(base::system_files(), effects_ / "deployed", request.outputs));
+      return StepStart{.job_id = {}, .output = R"({"endpoint":"e"})"};
+    }
+    NewJob job{.project = request.project, .kind = "echo", .title = request.step, .payload = {}};
+    job.payload = fmt::format(R"({{"step":"{}"}})", request.step);
+    job.id = request.job_id;
+    TRY(const Job submitted, runner_.submit(job));
+    return StepStart{.job_id = submitted.id, .output = {}};
+  }
+
+ private:
+  Runner& runner_;
+  Path effects_;
+};
+
 // Publishes as the real hub does, and tells the test of it.
 class PrintingHub final : public EventHub {
  public:
@@ -151,7 +181,9 @@ class PrintingHub final : public EventHub {
   std::unique_ptr<EventHub> hub_ = make_event_hub();
 };
 
-absl::Status serve(const Path& home) {
+using Work = absl::Status (*)(Runner& runner);
+
+absl::Status serve(const Path& home, Work work) {
   base::IdSource ids(base::system_clock(), base::system_entropy());
   TRY(const auto metadata, store::open_sqlite(home / "test.db", base::system_clock()));
   TRY(base::system_files().create_directories(home / "effects"));
@@ -161,23 +193,47 @@ absl::Status serve(const Path& home) {
   options.work_root = home / "work";
   options.log_root = home / "logs";
   options.attempts_max = 1000;
+  std::unique_ptr<StepActions> actions;
   const auto runner = make_runner(options, *metadata, hub, base::system_clock(), ids);
+  actions = std::make_unique<TestActions>(*runner, home / "effects");
   runner->add(std::make_unique<CountingKind>(home / "effects"));
+  runner->add(make_pipeline_kind(*metadata, *runner, base::system_clock(), ids, *actions));
   TRY(runner->start());
-  // The ids are fixed, so that a server that was killed half-way submits the rest only.
+  const absl::Status status = work(*runner);
+  runner->stop();
+  return status;
+}
+
+// The ids are fixed, so that a server that was killed half-way submits the rest only.
+absl::Status carry_out_four_jobs(Runner& runner) {
   std::vector<std::string> jobs;
   for (int i = 0; i < kServerJobs; ++i) {
     NewJob job{.project = "default", .kind = "echo", .title = "test", .payload = {}};
     job.payload = fmt::format(R"({{"number":{}}})", i);
     job.id = fmt::format("0000000000000000000000000{}", i);
-    TRY(const Job submitted, runner->submit(job));
+    TRY(const Job submitted, runner.submit(job));
     jobs.push_back(submitted.id);
   }
   for (const std::string& id : jobs) {
-    TRY(const Job job, runner->wait("default", id, {}));
+    TRY(const Job job, runner.wait("default", id, {}));
     std::cout << state_name(job.state) << std::endl;
   }
   return absl::OkStatus();
+}
+
+absl::Status run_test_pipeline(Runner& runner) {
+  PipelineSpec spec;
+  spec.name = "line";
+  for (const char* const step : {"dataset", "train", "deploy"}) {
+    spec.steps.push_back({step, R"({"x":1})"});
+  }
+  NewJob request{.project = "default", .kind = "pipeline", .title = "test", .payload = {}};
+  request.payload = pipeline_payload(spec);
+  request.id = "00000000000000000000000000";
+  TRY(const Job job, runner.submit(request));
+  TRY(const Job ended, runner.wait("default", job.id, {}));
+  std::cout << state_name(ended.state) << std::endl;
+  return ended.error;
 }
 
 std::vector<std::string> own_command(std::string_view program) {
@@ -190,8 +246,8 @@ std::vector<std::string> test_worker_command() {
   return own_command("worker");
 }
 
-std::vector<std::string> test_server_command(std::string_view home) {
-  std::vector<std::string> command = own_command("server");
+std::vector<std::string> test_server_command(std::string_view program, std::string_view home) {
+  std::vector<std::string> command = own_command(program);
   command.emplace_back(home);
   return command;
 }
@@ -213,8 +269,9 @@ int run_test_program(const std::vector<std::string>& arguments) {
                                      {"chatty", chatty},
                                      {"large_result", large_result}});
   }
-  if (arguments[0] == "server") {
-    const absl::Status status = serve(arguments[1]);
+  if (arguments[0] == "server" || arguments[0] == "pipeline") {
+    const absl::Status status =
+        serve(arguments[1], arguments[0] == "server" ? carry_out_four_jobs : run_test_pipeline);
     if (!status.ok()) {
       std::cerr << base::describe(status) << "\n";
     }
