@@ -37,7 +37,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 constexpr int kWatchMs = 50;
 // A process may reserve this much more than it may use, before the kernel refuses more: a single
 // huge allocation then fails at once instead of being filled up to the limit.
-constexpr uint64_t kReserveBytes = 1ULL << 30;
+[[maybe_unused]] constexpr uint64_t kReserveBytes = 1ULL << 30;
 
 class Descriptor {
  public:

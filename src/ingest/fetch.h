@@ -22,8 +22,10 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/cancel.h"
+#include "base/clock.h"
 #include "base/file_system.h"
 #include "ingest/address_guard.h"
 
@@ -39,6 +41,10 @@ struct FetchOptions {
   std::filesystem::path output;  // Made or replaced; removed again after an error.
 
   AddressPolicy policy = AddressPolicy::kPublic;
+  // In place of `is_public_address`, for the addresses that are connected to under kPublic.
+  std::function<bool(const sockaddr&)> allowed_address;
+  // "host:port:address": known without DNS, like a hosts file.
+  std::vector<std::string> known_hosts;
   std::string proxy;  // The operator's own; empty: none. Addresses are then the proxy's business.
   uint64_t bytes_max = 64ULL << 30;
   int redirects_max = 5;
@@ -50,11 +56,12 @@ struct FetchOptions {
       progress;  // On the caller's thread, some times a second.
   base::CancelToken cancel;
   base::FileSystem* files = &base::system_files();
+  const base::Clock* clock = &base::system_clock();
 };
 
 struct FetchResult {
   uint64_t bytes = 0;
-  std::string final_url;     // After redirects.
+  std::string final_url;     // After redirects; without its query, which may hold a secret.
   std::string content_type;  // In lower case, without parameters; "" where none is sent.
   std::string file_name;     // From Content-Disposition, else the URL's last path segment, cleaned
                              // to [A-Za-z0-9._-]; "download" where nothing is left.

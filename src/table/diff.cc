@@ -112,8 +112,7 @@ SharedBins bins_of(const NumberState& from, const NumberState& to) {
 
 SharedBins bins_of(const TextState& from, const TextState& to) {
   std::vector<CountedText> known = from.values().sorted();
-  std::stable_sort(known.begin(), known.end(),
-                   [](const CountedText& a, const CountedText& b) { return a.count > b.count; });
+  std::sort(known.begin(), known.end(), CountedText::by_count);
   known.resize(std::min(known.size(), kCategoryBins));
   std::map<std::string_view, size_t> bin_of;
   for (const CountedText& item : known) {
@@ -171,8 +170,7 @@ std::vector<std::string> only_in(const TextState& here, const TextState& there) 
       fresh.push_back(item);
     }
   }
-  std::stable_sort(fresh.begin(), fresh.end(),
-                   [](const CountedText& a, const CountedText& b) { return a.count > b.count; });
+  std::sort(fresh.begin(), fresh.end(), CountedText::by_count);
   std::vector<std::string> values;
   for (const CountedText& item : fresh) {
     if (values.size() < kListedMax) {
@@ -431,8 +429,9 @@ absl::StatusOr<VersionDiff> diff_versions(const Profile& from, const Profile& to
   for (const ColumnDiff& column : diff.columns) {
     by_change.push_back(&column);
   }
-  std::stable_sort(by_change.begin(), by_change.end(),
-                   [](const ColumnDiff* a, const ColumnDiff* b) { return a->psi > b->psi; });
+  std::sort(by_change.begin(), by_change.end(), [](const ColumnDiff* a, const ColumnDiff* b) {
+    return a->psi != b->psi ? a->psi > b->psi : a < b;  // Else in the order of the columns.
+  });
   for (const ColumnDiff* column : by_change) {
     for (const std::string& sentence : column->sentences) {
       diff.sentences.push_back(fmt::format("{}: {}", column->name, sentence));

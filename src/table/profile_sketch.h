@@ -26,6 +26,11 @@ namespace cromford::table {
 struct CountedKey {
   uint64_t key = 0;
   int64_t count = 0;
+
+  // Most frequent first; equal counts in the order of the keys.
+  static bool by_count(const CountedKey& a, const CountedKey& b) {
+    return a.count != b.count ? a.count > b.count : a.key < b.key;
+  }
 };
 
 // How often each key occurs. Every key is counted as long as there are at most `capacity`; `reduce`
@@ -82,6 +87,10 @@ class ValueCounter {
 struct CountedText {
   std::string_view text;
   int64_t count = 0;
+
+  static bool by_count(const CountedText& a, const CountedText& b) {
+    return a.count != b.count ? a.count > b.count : a.text < b.text;
+  }
 };
 
 // The same for texts. `bytes()` tells when to reduce.

@@ -155,8 +155,7 @@ TextSummary summarize_texts(const TextState& state) {
   summary.number_share = static_cast<double>(looks.numbers) / n;
   summary.date_share = static_cast<double>(looks.dates) / n;
   std::vector<CountedText> patterns = looks.patterns.sorted();
-  std::stable_sort(patterns.begin(), patterns.end(),
-                   [](const CountedText& a, const CountedText& b) { return a.count > b.count; });
+  std::sort(patterns.begin(), patterns.end(), CountedText::by_count);
   for (const CountedText& item : patterns) {
     if (summary.patterns.size() < kPatternsShown) {
       summary.patterns.push_back({std::string(item.text), static_cast<double>(item.count) / n});
@@ -171,9 +170,7 @@ std::vector<TopValue> top_of(std::vector<Counted> items, bool exact, int64_t pre
   const int64_t least =
       exact ? (items.size() > kTopMax ? 2 : 1) : std::max<int64_t>(2, present / 1000);
   std::erase_if(items, [least](const Counted& item) { return item.count < least; });
-  // Equal counts stay in the order of the values.
-  std::stable_sort(items.begin(), items.end(),
-                   [](const Counted& a, const Counted& b) { return a.count > b.count; });
+  std::sort(items.begin(), items.end(), Counted::by_count);
   std::vector<TopValue> top;
   for (size_t i = 0; i < std::min(items.size(), kTopMax); ++i) {
     top.push_back({text(items[i]), items[i].count});
