@@ -20,7 +20,8 @@ namespace {
 using ErrorCode = boost::system::error_code;
 
 constexpr size_t kReadBytes = 8U << 10;
-constexpr size_t kKeptBytes = 64U << 10;  // More memory is given back after a request.
+constexpr size_t kInlineBodyBytes = 32U << 10;  // Larger ones would hold up the loop.
+constexpr size_t kKeptBytes = 64U << 10;        // More memory is given back after a request.
 constexpr std::chrono::seconds kLingerTimeout{2};
 constexpr uint64_t kLingerBytesMax = 256ULL << 20;
 
@@ -199,13 +200,17 @@ Task<void> Connection::serve() {
   }
   if (status.ok()) {
     set_phase(Phase::kHandling, {});
-    if (request_.route->kind == HandlerKind::kInline) {
+    if (request_.route->kind == HandlerKind::kInline && request_.body.size() <= kInlineBodyBytes) {
       status = invoke();
     } else {
       if (request_.route->kind == HandlerKind::kEvents) {
         prepare_events();
       }
-      status = co_await offload_status(shared_.blocking, [this] { return invoke_once(); });
+      status = co_await offload_status(shared_.blocking, [this] {
+        absl::Status result = invoke_once();
+        request_.upload.reset();  // Here, because removing a file may block.
+        return result;
+      });
     }
   }
   if (!status.ok()) {
@@ -453,7 +458,7 @@ void Connection::finish_request() {
   }
   in_.consume(body_in_buffer_);
   body_in_buffer_ = 0;
-  request_.upload.reset();
+  request_.upload.reset();  // Where the pool did not take the request.
   request_.wake = nullptr;
   if (events_) {
     end_events();

@@ -20,9 +20,15 @@ namespace {
 constexpr size_t kIdBytesMax = 128;
 constexpr std::string_view kSecurityFields =
     "X-Content-Type-Options: nosniff\r\n"
-    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; sandbox\r\n"
     "Referrer-Policy: no-referrer\r\n"
     "Cross-Origin-Resource-Policy: same-origin\r\n";
+
+constexpr std::string_view kDataPolicy =
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; sandbox\r\n";
+// Pages (model cards) carry their own style and drawings, and no script.
+constexpr std::string_view kPagePolicy =
+    "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "frame-ancestors 'none'; sandbox\r\n";
 
 // Whether `word` stands in a list of words between blanks.
 bool has_word(std::string_view list, std::string_view word) {
@@ -47,35 +53,47 @@ std::string media_type(std::string_view content_type) {
   return base::lower(base::trim(content_type.substr(0, content_type.find(';'))));
 }
 
+struct Phrase {
+  int status;
+  std::string_view text;
+};
+constexpr Phrase kPhrases[] = {
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {204, "No Content"},
+    {304, "Not Modified"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {412, "Precondition Failed"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {417, "Expectation Failed"},
+    {422, "Unprocessable Content"},
+    {428, "Precondition Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {499, "Client Closed Request"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {507, "Insufficient Storage"},
+};
+
 std::string_view reason_phrase(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 201:
-      return "Created";
-    case 202:
-      return "Accepted";
-    case 204:
-      return "No Content";
-    case 304:
-      return "Not Modified";
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 409:
-      return "Conflict";
-    case 503:
-      return "Service Unavailable";
-    default:
-      return status < 400 ? "OK" : "Error";
+  for (const Phrase& phrase : kPhrases) {
+    if (phrase.status == status) {
+      return phrase.text;
+    }
   }
+  return "";
 }
 
 // Whether an If-None-Match field names the (unquoted) tag.
@@ -275,6 +293,7 @@ void Connection::build_head(std::optional<uint64_t> length) {
   head_ += request_.id;
   head_ += r.etag.empty() ? "\r\nCache-Control: no-store\r\n" : "\r\nCache-Control: no-cache\r\n";
   head_ += kSecurityFields;
+  head_ += r.content_type.starts_with("text/html") ? kPagePolicy : kDataPolicy;
   if (!r.etag.empty()) {
     fmt::format_to(to, "ETag: \"{}\"\r\n", r.etag);
   }

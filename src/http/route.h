@@ -36,7 +36,7 @@ enum class Permission {
 
 // Where a handler runs, and what becomes of the body.
 enum class HandlerKind {
-  kInline,    // On the event loop: must be quick and must not block.
+  kInline,    // On the event loop (on the pool with a large body): quick, and never blocks.
   kBlocking,  // On the pool of threads.
   kUpload,    // On the pool, once the body stands in a file.
   kEvents,    // On the pool; the answer is a stream of events.

@@ -1,0 +1,86 @@
+// Endpoints and predictions by name.
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/status.h"
+#include "http/api_support.h"
+
+namespace cromford::http {
+namespace {
+
+// On the event loop, into the response's own memory.
+absl::Status predict(app::App& app, Request& request, Response& response) {
+  bool ignore_unknown = false;
+  if (const auto unknown = request.query("unknown")) {
+    if (*unknown != "ignore" && *unknown != "refuse") {
+      return base::invalid("the query parameter 'unknown' is neither 'ignore' nor 'refuse'");
+    }
+    ignore_unknown = *unknown == "ignore";
+  }
+  return app.predict_json(request.parameter("project"), request.parameter("name"), request.body,
+                          ignore_unknown, response.body);
+}
+
+absl::Status split(app::App& app, Request& request, Response& response) {
+  TRY(const app::IfMatch tag, if_match(request));
+  TRY(const base::Json body, json_object(request.body));
+  const absl::StatusOr<base::Json> endpoint =
+      app.split_endpoint(project(request), name(request), body, tag);
+  return endpoint.ok() ? answer(response, *endpoint) : as_precondition(endpoint.status());
+}
+
+absl::Status promote(app::App& app, Request& request, Response& response) {
+  TRY(const app::IfMatch tag, if_match(request));
+  TRY(check_no_arguments(request));
+  const absl::StatusOr<base::Json> endpoint =
+      app.promote_endpoint(project(request), name(request), tag);
+  return endpoint.ok() ? answer(response, *endpoint) : as_precondition(endpoint.status());
+}
+
+absl::Status rollback(app::App& app, Request& request, Response& response) {
+  TRY(const app::IfMatch tag, if_match(request));
+  TRY(check_no_arguments(request));
+  const absl::StatusOr<base::Json> endpoint =
+      app.rollback_endpoint(project(request), name(request), tag);
+  return endpoint.ok() ? answer(response, *endpoint) : as_precondition(endpoint.status());
+}
+
+absl::Status deploy(app::App& app, Request& request, Response& response) {
+  TRY(const app::IfMatch tag, if_match(request));
+  TRY(const base::Json body, json_object(request.body));
+  const absl::StatusOr<base::Json> endpoint =
+      app.deploy(project(request), name(request), body, tag);
+  return endpoint.ok() ? answer(response, *endpoint) : as_precondition(endpoint.status());
+}
+
+absl::Status remove(app::App& app, Request& request, Response& response) {
+  TRY(const app::IfMatch tag, if_match(request));
+  absl::Status status = app.delete_endpoint(project(request), name(request), tag);
+  return status.ok() ? answer_nothing(response) : as_precondition(std::move(status));
+}
+
+}  // namespace
+
+void add_endpoint_handlers(const ApiSurroundings& api, Handlers& handlers) {
+  const auto add = adder(api.app, handlers);
+  add("list_endpoints", [](app::App& a, Request& q, Response& r) -> absl::Status {
+    TRY(const app::ListRequest list, list_request(q));
+    TRY(const base::Json page, a.list_endpoints(project(q), list));
+    return answer(r, page);
+  });
+  add("get_endpoint", [](app::App& a, Request& q, Response& r) -> absl::Status {
+    TRY(const base::Json document, a.endpoint(project(q), name(q)));
+    return answer(r, document);
+  });
+  add("deploy_endpoint", deploy);
+  add("delete_endpoint", remove);
+  add("split_endpoint", split);
+  add("promote_endpoint", promote);
+  add("rollback_endpoint", rollback);
+  // Its names are checked where endpoints are looked up, without another pass over the path.
+  handlers.emplace("predict",
+                   [&app = api.app](Request& q, Response& r) { return predict(app, q, r); });
+}
+
+}  // namespace cromford::http
