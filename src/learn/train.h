@@ -16,7 +16,8 @@
 // trials the clock cut (`cap_struck`). With `trials` alone the work is counted, not timed: the same
 // table, settings and seed give the same package bit for bit, whatever `threads` is.
 //
-// Thread safety: train() may run several times at once; progress is called from the calling thread.
+// Thread safety: train() may run several times at once; progress and checkpoint are
+// called one at a time, but not always from the calling thread.
 
 #include <absl/status/statusor.h>
 
@@ -30,6 +31,7 @@
 #include <vector>
 
 #include "base/cancel.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "metric/metric.h"
 #include "table/table.h"
@@ -75,11 +77,12 @@ struct Progress {
 };
 
 struct TrainContext {
-  std::function<void(const Progress&)> progress;  // May be empty.
-  base::CancelToken cancel;
+  std::function<void(const Progress&)> progress = {};  // May be empty.
+  base::CancelToken cancel = {};
+  const base::Clock* clock = nullptr;  // The system's when absent.
   // Called with a package each time a better model is found, so that a killed run leaves one. May
   // be empty.
-  std::function<void(const std::string& package)> checkpoint;
+  std::function<void(const std::string& package)> checkpoint = {};
 };
 
 struct TrainResult {

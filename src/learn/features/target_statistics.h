@@ -1,0 +1,70 @@
+#pragma once
+
+// Smoothed target statistics of categories: the mean target of each (binary: the share of the
+// positive class; multiclass: of every class), drawn towards the mean of all rows by ten imaginary
+// rows. A row must not see its own target, so the rows that a model is fitted on get values learned
+// without them: five inner folds, each from the other four (Pargent et al. 2022).
+//
+//   TargetStatistics statistics(table, problem, plan);
+//   statistics.fit(fold.train);                       // for new rows: tables into the plan
+//   statistics.values(i);                             // of a row of another part
+//   statistics.out_of_fold(fold.train);               // of the rows that were fitted on
+//
+// Thread safety: const functions may be called by several threads.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "learn/features/plan.h"
+#include "learn/problem.h"
+#include "table/table.h"
+
+namespace cromford::learn {
+
+// The tables of all slots, fitted on some rows: for each slot values[code * width + j].
+struct StatisticTables {
+  std::vector<std::vector<float>> of_slot;
+};
+
+class TargetStatistics {
+ public:
+  // `targets` are what is averaged for binary and regression (one for each row of the problem);
+  // multiclass uses the classes. The table and plan are read here only; problem must outlive it.
+  TargetStatistics(const table::Table& table, const Problem& problem, const FeaturePlan& plan,
+                   std::vector<double> targets);
+
+  bool empty() const { return slots_.empty(); }
+  // Features of all slots together.
+  uint32_t width() const { return width_; }
+  // The feature number (in the plan) of each of the width() values.
+  const std::vector<uint32_t>& features() const { return features_; }
+
+  StatisticTables fit(std::span<const uint32_t> positions) const;
+  // The values of one row by the tables, width() of them.
+  void look_up(const StatisticTables& tables, uint32_t position, std::span<float> out) const;
+  // Values of the given rows that do not know their own target: [positions.size() x width()].
+  std::vector<float> out_of_fold(std::span<const uint32_t> positions) const;
+
+  // Puts the tables into the plan's transforms.
+  static void install(const StatisticTables& tables, FeaturePlan& plan);
+
+ private:
+  struct Slot {
+    std::vector<uint32_t> codes;  // Of each row of the problem.
+    uint32_t table_rows = 0;      // Codes there are.
+    uint32_t width = 1;
+  };
+  // Sums of weight (last) and of weighted targets per code: [table_rows x (width + 1)].
+  std::vector<double> sums(const Slot& slot, std::span<const uint32_t> positions, uint32_t fold,
+                           bool all) const;
+  std::vector<float> smooth(const Slot& slot, const std::vector<double>& sums) const;
+
+  const Problem& problem_;
+  std::vector<double> targets_;
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> features_;
+  uint32_t width_ = 0;
+};
+
+}  // namespace cromford::learn

@@ -1,0 +1,54 @@
+#pragma once
+
+// Which rows teach, which choose, and which judge. The test part is taken away first and touched
+// once, at the end; folds divide the rest for validation.
+//
+// By time: the test part is the latest share of the rows (rows of one moment stay together), and
+// validation is the latest share of what remains. By group: whole groups on one side. Otherwise
+// stratified by the target. Rows that are equal in every column share a side, or a copy of a test
+// row could be learned by heart.
+//
+//   TRY(Split split, split_rows(table, problem, settings.seed));
+//   for (const Fold& fold : split.folds) { fit on fold.train, score fold.valid }
+//
+// All row numbers are positions in problem.rows, ascending.
+// Thread safety: pure functions.
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "learn/problem.h"
+#include "table/table.h"
+
+namespace cromford::learn {
+
+struct Fold {
+  std::vector<uint32_t> train;
+  std::vector<uint32_t> valid;
+};
+
+struct Split {
+  std::string method;      // "time", "group", "group_by_time", "stratified", "random"
+  std::string validation;  // "holdout", "folds", "forward"
+  std::vector<uint32_t> test;
+  std::vector<uint32_t> work;  // All others.
+  std::vector<Fold> folds;     // Of `work`.
+  // The first moment of the test part, in the time column's own unit (cell_number()); 0 otherwise.
+  double test_from = 0;
+};
+
+struct SplitOptions {
+  uint64_t seed = 0;
+  // At most so many rows are divided into folds, each of which is fitted; above, one holdout.
+  size_t fold_rows_max = 50000;
+  size_t fold_count = 5;
+};
+
+// INVALID_ARGUMENT where no part would be left (one moment only, one huge group).
+absl::StatusOr<Split> split_rows(const table::Table& table, const Problem& problem,
+                                 const SplitOptions& options);
+
+}  // namespace cromford::learn
