@@ -425,7 +425,7 @@ std::vector<Command> other_commands() {
         {"demo flights", "three million flights: which ones will be late?"},
         {"--home /tmp/try demo flights --time 20s", "quicker, in a home of its own"}},
        "A demo only does what a user can do by the other commands.",
-       nullptr},
+       demo},
       {"completion",
        "the script that completes commands in a shell",
        {{"SHELL", WordKind::kText, true, false, {"bash", "zsh", "fish"}}},

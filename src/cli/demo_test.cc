@@ -1,0 +1,161 @@
+#include "cli/demo.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/json.h"
+#include "cli/command_fixture.h"
+#include "cli/demo_traffic.h"
+#include "testing/status_matchers.h"
+
+namespace cromford::cli {
+namespace {
+
+using ::cromford::testing::StatusIs;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class DemoTest : public CommandTest {};
+
+TEST_F(DemoTest, TheEmbeddedPipelineIsTheTemplate) {
+  std::ifstream file(std::string(CROMFORD_SOURCE_DIR) + "/templates/flights/pipeline.yaml");
+  std::stringstream text;
+  text << file.rdbuf();
+  EXPECT_EQ(flights_pipeline(), text.str());
+}
+
+TEST_F(DemoTest, ThePipelineIsPointedAtTheRawFile) {
+  ASSERT_OK_AND_ASSIGN(const std::string yaml,
+                       flights_pipeline_for("/data/my \"flights\".parquet", "20s"));
+  EXPECT_THAT(yaml, HasSubstr("source: {file: \"/data/my \\\"flights\\\".parquet\"}"));
+  EXPECT_THAT(yaml, HasSubstr("budget: {time: 20s, memory: 4GiB}"));
+}
+
+TEST_F(DemoTest, TheRawFileIsFoundOrItsAbsenceExplained) {
+  const std::string file = write_file("f.parquet", "x");
+  EXPECT_EQ(find_flights(file, environment_)->string(), file);
+  EXPECT_THAT(find_flights("/no/f.parquet", environment_),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("/no/f.parquet")));
+  const auto packages = folder_.path() / "vendor/node_modules/vega-datasets/data";
+  std::filesystem::create_directories(packages);
+  std::ofstream(packages / "flights-3m.parquet") << "x";
+  environment_.executable = folder_.path() / "build/release/src/main/cromford";
+  EXPECT_OK(find_flights("", environment_));
+}
+
+TEST(DemoTrafficTest, TheLabelIsTakenOutOfARow) {
+  const auto last = take_label(R"({"a":1,"b":null,"late":true})", "late");
+  EXPECT_EQ(last->inputs, R"({"a":1,"b":null})");
+  EXPECT_TRUE(last->late);
+  const auto first = take_label(R"({"late":false,"a":1})", "late");
+  EXPECT_EQ(first->inputs, R"({"a":1})");
+  EXPECT_FALSE(first->late);
+  EXPECT_FALSE(take_label(R"({"a":1})", "late").has_value());
+  EXPECT_FALSE(take_label(R"({"late":null})", "late").has_value());
+}
+
+TEST(DemoTrafficTest, ProbabilitiesAreReadInOrder) {
+  EXPECT_THAT(probabilities_of(R"({"predictions":[{"probability":0.25,"probabilities":{"true":1}},
+                                  {"probability":1e-3}]})"),
+              ElementsAre(0.25, 1e-3));
+  EXPECT_THAT(probabilities_of("{}"), ElementsAre());
+  EXPECT_THAT(probabilities_of(R"({"probability":null})"), ElementsAre());
+}
+
+TEST(DemoTrafficTest, BodiesAreJsonWithIds) {
+  const std::vector<FlightRow> rows = {{R"({"a":1})", true}, {R"({"a":2})", false}};
+  const base::Json body = *base::parse_json(predict_body(rows, 0, 2));
+  EXPECT_EQ(body,
+            *base::parse_json(R"({"ids":["february-1","february-2"],"rows":[{"a":1},{"a":2}]})"));
+}
+
+TEST(DemoTrafficTest, QuantilesOfLatency) {
+  LoadResult load;
+  EXPECT_EQ(load.latency_us(0.5), 0);
+  load.latencies_us = {1, 2, 3, 4, 5};
+  EXPECT_EQ(load.latency_us(0.5), 3);
+  EXPECT_EQ(load.latency_us(1), 5);
+}
+
+TEST_F(DemoTest, AloneItListsTheDemos) {
+  EXPECT_EQ(run({"demo"}), 0);
+  EXPECT_THAT(out_, HasSubstr("flights\t"));
+  EXPECT_EQ(run({"demo", "trains"}), 5);
+  EXPECT_THAT(err_, HasSubstr("there is no demo 'trains'"));
+  EXPECT_EQ(run({"demo", "flights", "--data", write_file("f.parquet", "x")}), 2);
+  EXPECT_THAT(err_, HasSubstr("run the demo without --url"));
+}
+
+// Answers each row of a predict request with the probability 0.25.
+ScriptedAnswer predict_quarter(const SeenRequest& request) {
+  const base::Json body = *base::parse_json(request.body);
+  base::Json answer = {{"predictions", base::Json::array()}};
+  for (const base::Json& id : body["ids"]) {
+    answer["predictions"].push_back({{"id", id}, {"probability", 0.25}});
+  }
+  return {200, base::dump_json(answer)};
+}
+
+TEST_F(DemoTest, TheWholeStoryAgainstAScriptedServer) {
+  run_server_on_home();
+  on("PUT", "/pipelines/flights-late", {200, R"({"name":"flights-late"})"});
+  on_job("/pipelines/flights-late:run", "{}");
+  on("GET", "/pipelines/flights-late/history",
+     {200, R"({"runs":[{"steps":[{"step":"train","state":"succeeded","seconds":60}]}]})"});
+  on("GET", "/endpoints/flights-late",
+     {200, R"({"variants":[{"model":"flights-late","model_version":1,"role":"champion"}]})"});
+  on("GET", "/models/flights-late/versions/1",
+     {200, R"({"model":"flights-late","version":1,"importance":[{"column":"origin","share":1}],
+              "lineage":{"dataset":"flights","dataset_version":1}})"});
+  std::string february;
+  for (int i = 0; i < 1200; ++i) {
+    february += i % 4 == 0 ? "{\"origin\":\"ORD\",\"late\":true}\n"
+                           : "{\"origin\":\"LAX\",\"late\":false}\n";
+  }
+  on("GET", "/datasets/flights/versions/1/export", {200, february, "application/jsonl"});
+  on("POST", "/endpoints/flights-late:predict", predict_quarter);
+  on("POST", "/datasets/flights-february-answers/versions",
+     {202, R"({"id":"j2","state":"succeeded","result":{"version":5}})"});
+  on("POST", "/models/flights-late/versions/1:evaluate",
+     {202, R"({"id":"j3","state":"succeeded","result":{"metrics":{"auc":{"value":0.75}},
+              "reliability":[{"mean_prediction":0.25,"observed":0.26,"row_count":1200}]}})"});
+  EXPECT_EQ(run({"demo", "flights", "--data", write_file("f.parquet", "x"), "--rows", "1100"}), 0)
+      << err_;
+  EXPECT_EQ(server_.requests(in_project("POST", "/endpoints/flights-late:predict")).size(),
+            3U + 1100U + 1100U);
+  const auto answers =
+      server_.requests(in_project("POST", "/datasets/flights-february-answers/versions"));
+  EXPECT_THAT(answers[0].body, ::testing::StartsWith("id,probability,late\nfebruary-1,0.25,true\n"
+                                                     "february-2,0.25,false\n"));
+  const auto judged =
+      server_.requests(in_project("POST", "/models/flights-late/versions/1:evaluate"));
+  EXPECT_EQ(*base::parse_json(judged[0].body),
+            *base::parse_json(R"({"dataset":"flights-february-answers@5",
+                                 "prediction_column":"probability"})"));
+  EXPECT_THAT(out_, HasSubstr("auc\t0.75\t"));
+  EXPECT_THAT(out_, HasSubstr("0.25\t0.26\t1200\n"));
+  EXPECT_THAT(err_, HasSubstr("What to try next"));
+}
+
+TEST_F(DemoTest, AFailedRequestEndsTheTraffic) {
+  run_server_on_home();
+  on("PUT", "/pipelines/flights-late", {200, "{}"});
+  on_job("/pipelines/flights-late:run", "{}");
+  on("GET", "/pipelines/flights-late/history", {200, R"({"runs":[]})"});
+  on("GET", "/endpoints/flights-late",
+     {200, R"({"variants":[{"model":"flights-late","model_version":1}]})"});
+  on("GET", "/models/flights-late/versions/1",
+     {200, R"({"lineage":{"dataset":"flights","dataset_version":1}})"});
+  on("GET", "/datasets/flights/versions/1/export", {200, "{\"late\":true}\n"});
+  on("POST", "/endpoints/flights-late:predict",
+     {429, R"({"status":429,"code":"RESOURCE_EXHAUSTED","detail":"too many rows"})"});
+  EXPECT_EQ(run({"demo", "flights", "--data", write_file("f.parquet", "x")}), 1);
+  EXPECT_THAT(err_, HasSubstr("error: too many rows"));
+}
+
+}  // namespace
+}  // namespace cromford::cli

@@ -1,0 +1,160 @@
+#include "cli/demo_traffic.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <mutex>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/status.h"
+
+namespace cromford::cli {
+namespace {
+
+// What the threads of one load share.
+struct Load {
+  const std::string& path;
+  std::span<const FlightRow> rows;
+  LoadOptions options;
+  std::vector<double>& probabilities;
+  std::atomic<size_t> next_row{0};
+  std::mutex mutex;
+  absl::Status status;                 // Of the first request that failed; under `mutex`.
+  std::vector<double> latencies_us{};  // Under `mutex`.
+};
+
+double microseconds(std::chrono::nanoseconds time) {
+  return static_cast<double>(time.count()) / 1e3;
+}
+
+absl::StatusOr<double> send_one(Client& client, Load& load, size_t first, size_t count) {
+  Request request{.method = "POST",
+                  .path = load.path,
+                  .body = predict_body(load.rows, first, count),
+                  .content_type = "application/json"};
+  const auto start = base::system_clock().monotonic();
+  TRY(const Answer answer, client.send(request));
+  const double latency = microseconds(base::system_clock().monotonic() - start);
+  const std::vector<double> probabilities = probabilities_of(answer.body);
+  if (probabilities.size() != count) {
+    return base::damaged(fmt::format("{} rows were sent, and {} probabilities came back", count,
+                                     probabilities.size()));
+  }
+  std::copy(probabilities.begin(), probabilities.end(),
+            load.probabilities.begin() + static_cast<std::ptrdiff_t>(first));
+  return latency;
+}
+
+void run_connection(Client& client, Load& load) {
+  std::vector<double> latencies;
+  absl::Status status;
+  const size_t step = load.options.rows_per_request;
+  for (size_t first = load.next_row.fetch_add(step); first < load.rows.size() && status.ok();
+       first = load.next_row.fetch_add(step)) {
+    const absl::StatusOr<double> latency =
+        send_one(client, load, first, std::min(step, load.rows.size() - first));
+    if (latency.ok()) {
+      latencies.push_back(*latency);
+    }
+    status = latency.status();
+  }
+  const std::lock_guard lock(load.mutex);
+  load.latencies_us.insert(load.latencies_us.end(), latencies.begin(), latencies.end());
+  if (!status.ok()) {
+    load.next_row.store(load.rows.size());
+    load.status.Update(status);
+  }
+}
+
+}  // namespace
+
+double LoadResult::latency_us(double level) const {
+  if (latencies_us.empty()) {
+    return 0;
+  }
+  const auto last = static_cast<double>(latencies_us.size() - 1);
+  return latencies_us[static_cast<size_t>(level * last + 0.5)];
+}
+
+std::optional<FlightRow> take_label(std::string_view line, std::string_view label) {
+  const std::string key = fmt::format("\"{}\":", label);
+  const size_t start = line.find(key);
+  if (start == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const std::string_view value = line.substr(start + key.size());
+  const bool late = value.starts_with("true");
+  if (!late && !value.starts_with("false")) {
+    return std::nullopt;
+  }
+  size_t begin = start;
+  size_t end = start + key.size() + (late ? 4 : 5);
+  // One of the commas around it goes too.
+  if (begin > 0 && line[begin - 1] == ',') {
+    --begin;
+  } else if (end < line.size() && line[end] == ',') {
+    ++end;
+  }
+  return FlightRow{std::string(line.substr(0, begin)) + std::string(line.substr(end)), late};
+}
+
+std::vector<double> probabilities_of(std::string_view answer) {
+  constexpr std::string_view kKey = "\"probability\":";
+  std::vector<double> values;
+  for (size_t at = answer.find(kKey); at != std::string_view::npos; at = answer.find(kKey, at)) {
+    at += kKey.size();
+    double value = 0;
+    const auto [end, error] =
+        std::from_chars(answer.data() + at, answer.data() + answer.size(), value);
+    if (error == std::errc()) {
+      values.push_back(value);
+    }
+  }
+  return values;
+}
+
+std::string predict_body(std::span<const FlightRow> rows, size_t first, size_t count) {
+  std::string body = "{\"ids\":[";
+  for (size_t i = first; i < first + count; ++i) {
+    fmt::format_to(std::back_inserter(body), "{}\"february-{}\"", i == first ? "" : ",", i + 1);
+  }
+  body += "],\"rows\":[";
+  for (size_t i = first; i < first + count; ++i) {
+    body += i == first ? "" : ",";
+    body += rows[i].inputs;
+  }
+  body += "]}";
+  return body;
+}
+
+absl::StatusOr<LoadResult> send_rows(Session& session, const std::string& path,
+                                     std::span<const FlightRow> rows, const LoadOptions& options) {
+  LoadResult result;
+  result.rows = rows.size();
+  result.probabilities.resize(rows.size());
+  Load load{.path = path, .rows = rows, .options = options, .probabilities = result.probabilities};
+  std::vector<std::unique_ptr<Client>> clients;
+  for (size_t i = 0; i < options.connections; ++i) {
+    clients.push_back(session.another_client());
+    TRY(clients.back()->send({.path = "/healthz"}));  // Connected before the clock starts.
+  }
+  const auto start = base::system_clock().monotonic();
+  std::vector<std::thread> threads;
+  for (const auto& client : clients) {
+    threads.emplace_back([&load, &client] { run_connection(*client, load); });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  result.seconds = microseconds(base::system_clock().monotonic() - start) / 1e6;
+  TRY(load.status);
+  result.latencies_us = std::move(load.latencies_us);
+  std::sort(result.latencies_us.begin(), result.latencies_us.end());
+  result.requests = result.latencies_us.size();
+  return result;
+}
+
+}  // namespace cromford::cli
