@@ -168,13 +168,13 @@ class Inference {
       if (index == context_.limits.columns) {
         return wrong(fmt::format("there are more than {} inputs", context_.limits.columns));
       }
-      TRY(const Tensor tensor, read_tensor(index, object, context_.limits));
+      Tensor& tensor = memory_.tensors.emplace_back();
+      TRY(read_tensor(index, object, context_.limits, tensor));
       if (index > 0 && tensor.row_count != row_count_) {
         return wrong(fmt::format("the input '{}' has {} rows, but '{}' has {}", tensor.name,
                                  tensor.row_count, memory_.tensors.front().name, row_count_));
       }
       row_count_ = tensor.row_count;
-      memory_.tensors.push_back(tensor);
     }
     return memory_.tensors.empty() ? wrong("'inputs' is empty, so there are no rows")
                                    : absl::OkStatus();

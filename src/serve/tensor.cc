@@ -37,29 +37,28 @@ absl::Status wrong(std::string detail) {
   return base::invalid(detail, kTensorShape);
 }
 
-// The fields of a tensor before they are understood.
+// What a tensor's fields are besides those that it keeps.
 struct Parts {
-  std::string_view name;
-  std::string_view type_name;
-  std::optional<dom::element> shape;
-  std::optional<dom::array> data;
+  dom::element shape;
+  bool has_shape = false;
+  bool has_data = false;
   bool binary = false;
 };
 
-absl::StatusOr<Parts> read_parts(size_t index, dom::object object) {
-  Parts parts;
+// Filled in place rather than returned: this runs once for every column of every request.
+absl::Status read_parts(size_t index, dom::object object, Tensor& tensor, Parts& parts) {
   for (const dom::key_value_pair& pair : object) {
     simdjson::error_code code = simdjson::SUCCESS;
     if (pair.key == "name") {
-      code = pair.value.get(parts.name);
+      code = pair.value.get(tensor.name);
     } else if (pair.key == "datatype") {
-      code = pair.value.get(parts.type_name);
+      code = pair.value.get(tensor.type_name);
     } else if (pair.key == "shape") {
       parts.shape = pair.value;
+      parts.has_shape = true;
     } else if (pair.key == "data") {
-      dom::array data;
-      code = pair.value.get(data);
-      parts.data = data;
+      code = pair.value.get(tensor.data);
+      parts.has_data = true;
     } else if (pair.key == "parameters") {
       dom::object parameters;
       parts.binary = pair.value.get(parameters) == simdjson::SUCCESS &&
@@ -70,7 +69,7 @@ absl::StatusOr<Parts> read_parts(size_t index, dom::object object) {
           fmt::format("input {}: '{}' is {}", index, pair.key, describe_element(pair.value)));
     }
   }
-  return parts;
+  return absl::OkStatus();
 }
 
 // [n] or [n,k].
@@ -145,42 +144,40 @@ bool fits(DataType data, model::InputType type) {
   return data == DataType::kBytes;
 }
 
-absl::StatusOr<Tensor> read_tensor(size_t index, dom::object object, const base::Limits& limits) {
-  TRY(const Parts parts, read_parts(index, object));
-  if (parts.name.empty()) {
+absl::Status read_tensor(size_t index, dom::object object, const base::Limits& limits,
+                         Tensor& tensor) {
+  Parts parts;
+  TRY(read_parts(index, object, tensor, parts));
+  if (tensor.name.empty()) {
     return wrong(fmt::format("input {} has no 'name'", index));
   }
-  Tensor tensor;
-  tensor.name = parts.name;
-  tensor.type_name = parts.type_name;
-  if (parts.type_name.empty() || !parts.shape) {
-    return wrong(fmt::format("the input '{}' has no '{}'", parts.name,
-                             parts.type_name.empty() ? "datatype" : "shape"));
+  if (tensor.type_name.empty() || !parts.has_shape) {
+    return wrong(fmt::format("the input '{}' has no '{}'", tensor.name,
+                             tensor.type_name.empty() ? "datatype" : "shape"));
   }
-  const auto type = data_type_by_name(parts.type_name);
+  const auto type = data_type_by_name(tensor.type_name);
   if (!type) {
     std::vector<std::string_view> names;
     for (const auto& [name, known] : kTypes) {
       names.push_back(name);
     }
     return wrong(fmt::format("the input '{}' has the unknown datatype '{}'; known are {}",
-                             parts.name, base::clip_utf8(parts.type_name, 40),
+                             tensor.name, base::clip_utf8(tensor.type_name, 40),
                              fmt::join(names, " ")));
   }
   tensor.type = *type;
-  TRY(read_shape(*parts.shape, limits, tensor));
-  if (!parts.data) {
+  TRY(read_shape(parts.shape, limits, tensor));
+  if (!parts.has_data) {
     if (parts.binary) {
       const std::string detail =
-          fmt::format("the input '{}' is binary, only JSON data are read", parts.name);
+          fmt::format("the input '{}' is binary, only JSON data are read", tensor.name);
       return base::with_remedy(
           absl::Status(absl::StatusCode::kUnimplemented, {detail.data(), detail.size()}),
           "send its values as 'data' (tritonclient: binary_data=False)");
     }
-    return wrong(fmt::format("the input '{}' has no 'data'", parts.name));
+    return wrong(fmt::format("the input '{}' has no 'data'", tensor.name));
   }
-  tensor.data = *parts.data;
-  return tensor;
+  return absl::OkStatus();
 }
 
 bool read_tensor_value(dom::element element, DataType data, model::InputType type,

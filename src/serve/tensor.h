@@ -2,7 +2,8 @@
 
 // Tensors of Open Inference Protocol V2 as JSON writes them: shape, data type and values.
 //
-//   TRY(const Tensor tensor, read_tensor(index, object, limits));
+//   Tensor tensor;
+//   TRY(read_tensor(index, object, limits, tensor));
 //   TRY(for_each_value(tensor, [&](size_t index, simdjson::dom::element value) {
 //     return read_tensor_value(value, tensor.type, model::InputType::kNumber, cell);
 //   }));
@@ -43,10 +44,10 @@ struct Tensor {
   simdjson::dom::array data;
 };
 
-// Reads the tensor at `index` of 'inputs'. INVALID_ARGUMENT names it and says what is wrong,
-// the limits of rows and columns included; UNIMPLEMENTED where its data are binary.
-absl::StatusOr<Tensor> read_tensor(size_t index, simdjson::dom::object object,
-                                   const base::Limits& limits);
+// Reads the tensor at `index` of 'inputs' into a new `tensor`. INVALID_ARGUMENT names it and says
+// what is wrong, the limits of rows and columns included; UNIMPLEMENTED where its data are binary.
+absl::Status read_tensor(size_t index, simdjson::dom::object object, const base::Limits& limits,
+                         Tensor& tensor);
 
 // The value of a tensor's element for a column of this type; null is missing. Booleans may be 0 and
 // 1, values of integer tensors are whole. False where it is none.
