@@ -2,13 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "model/math.h"
 
 namespace cromford::model {
 namespace {
 
-constexpr uint32_t kAbsent = UINT32_MAX;
+// Two quadrature points side by side, in a vector register where there is one.
+using Pair [[gnu::vector_size(16)]] = double;
 
 // The share of a node's training weight that went to its left child; half where nothing did.
 double left_share(const TreeView& tree, const PackedNode& node) {
@@ -17,121 +19,149 @@ double left_share(const TreeView& tree, const PackedNode& node) {
   return both > 0.0 ? left / both : 0.5;
 }
 
-// Walks all paths of a tree and adds, at each leaf and for each player i on its path,
-//   value * (o_i - z_i) * integral over t of product over j != i of (z_j (1 - t) + o_j t),
-// where o_j says whether the row takes this path at every split of player j, and z_j is the share
-// of the training weight that does.
+// Walks a tree with 2 V quadrature points. A path's value is the integral over t of
+//   value * product over its players j of f_j,   f_j = z_j (1 - t) + o_j t,   o_j = 1 if taken,
+// and player i's contribution that of value * (o_i - z_i) * product over j != i of f_j. With H the
+// integrand of a leaf, this is the sum over the points of g_i H, where g_i = (1 - z_i) / f_i where
+// o_i is 1 and -1 / (1 - t) where it is 0; f_i is never 0 in the former case. Going down, the
+// product of the f_j is carried along; going up, the sum of H over the leaves below. So an edge
+// costs the same however long the path is, and an edge of a player whose o is 0 already changes no
+// g.
+template <int V>
 class TreeWalk {
  public:
-  TreeWalk(const TreeView& tree, std::span<const uint32_t> players, std::span<const float> row,
-           const Quadrature& rule, ShapleyScratch& scratch, uint32_t path_player_count,
-           uint32_t player_count)
-      : tree_(tree), players_(players), row_(row), rule_(rule), points_(rule.nodes.size()) {
-    const size_t slots = size_t{path_player_count} + 1;
-    scratch.doubles.resize(2 * slots + (2 * slots + 1) * points_);
-    scratch.integers.assign(slots + player_count, kAbsent);
-    z_ = scratch.doubles.data();
-    o_ = z_ + slots;
-    factors_ = o_ + slots;
-    prefix_ = factors_ + slots * points_;
-    suffix_ = prefix_ + slots * points_;
-    path_ = scratch.integers.data();
-    place_ = path_ + slots;
-    std::fill_n(prefix_, points_, 1.0);
+  TreeWalk(const TreeView& tree, std::span<const double> shares, std::span<const uint32_t> players,
+           std::span<const float> row, const Quadrature& rule, std::span<PlayerState> states,
+           std::span<double> phi)
+      : tree_(tree), shares_(shares), players_(players), row_(row), states_(states), phi_(phi) {
+    for (size_t i = 0; i < V; ++i) {
+      t_[i] = Pair{rule.nodes[2 * i], rule.nodes[2 * i + 1]};
+      weights_[i] = Pair{rule.weights[2 * i], rule.weights[2 * i + 1]};
+      rest_[i] = 1.0 - t_[i];
+      g_absent_[i] = -1.0 / rest_[i];
+    }
   }
 
-  void run(size_t value_index, double scale, std::span<double> phi) {
+  void run(size_t value_index, double scale) {
     value_index_ = value_index;
     scale_ = scale;
-    phi_ = phi;
-    visit(0);
+    Pair product[V];
+    Pair sums[V] = {};
+    std::fill_n(product, V, Pair{1.0, 1.0});
+    visit(0, product, sums);
   }
 
  private:
-  void visit(size_t index) {
+  // Adds H of all leaves below node `index` to `sums`; `product` is the product of the f_j above.
+  void visit(size_t index, const Pair* product, Pair* sums) {
     const PackedNode& node = tree_.nodes[index];
     if (node.is_leaf()) {
-      add_leaf(scale_ *
-               static_cast<double>(tree_.values[size_t{node.next} * tree_.width + value_index_]));
+      const double value =
+          scale_ *
+          static_cast<double>(tree_.values[size_t{node.next} * tree_.width + value_index_]);
+      for (size_t i = 0; i < V; ++i) {
+        sums[i] += value * weights_[i] * product[i];
+      }
       return;
     }
     const float x = row_[node.feature];
     const bool left = std::isnan(x) ? node.default_left() : x < node.threshold;
-    const double share = left_share(tree_, node);
-    descend(node, node.next, share, left);
-    descend(node, size_t{node.next} + 1, 1.0 - share, !left);
+    const double share = shares_[node.next / 2];
+    descend(node, node.next, share, left, product, sums);
+    descend(node, size_t{node.next} + 1, 1.0 - share, !left, product, sums);
   }
 
-  // Adds one edge to the path, visits the child, and takes the edge away again.
-  void descend(const PackedNode& node, size_t child, double share, bool taken) {
+  void descend(const PackedNode& node, size_t child, double share, bool taken, const Pair* product,
+               Pair* sums) {
     const uint32_t player = players_[node.feature];
-    const bool known = place_[player] != kAbsent;
-    const size_t place = known ? place_[player] : length_;
-    const double z_before = known ? z_[place] : 1.0;
-    const double o_before = known ? o_[place] : 1.0;
-    if (!known) {
-      place_[player] = static_cast<uint32_t>(place);
-      path_[place] = player;
-      ++length_;
+    const PlayerState before = states_[player];
+    PlayerState& state = states_[player];
+    state = {.z = before.z * share, .taken = before.taken && taken, .on_path = true};
+    if (!state.taken && state.z == 0.0) {
+      state = before;  // nothing below is worth anything to anybody
+      return;
     }
-    z_[place] = z_before * share;
-    o_[place] = taken ? o_before : 0.0;
-    refresh(place);
-    visit(child);
-    z_[place] = z_before;
-    o_[place] = o_before;
-    if (known) {
-      refresh(place);
+    Pair below[V];
+    Pair g[V];
+    if (!before.taken) {
+      for (size_t i = 0; i < V; ++i) {
+        below[i] = product[i] * share;
+      }
     } else {
-      place_[player] = kAbsent;
-      --length_;
+      edge_factors(before, state, product, below, g);
     }
+    Pair child_sums[V] = {};
+    visit(child, below, child_sums);
+    if (before.taken) {
+      Pair total = {0.0, 0.0};
+      for (size_t i = 0; i < V; ++i) {
+        total += g[i] * child_sums[i];
+      }
+      phi_[player] += total[0] + total[1];
+    }
+    for (size_t i = 0; i < V; ++i) {
+      sums[i] += child_sums[i];
+    }
+    state = before;
   }
 
-  // Recomputes the factor of the player at `place` and the products up to the end of the path.
-  void refresh(size_t place) {
-    for (size_t k = 0; k < points_; ++k) {
-      factors_[place * points_ + k] =
-          z_[place] * (1.0 - rule_.nodes[k]) + o_[place] * rule_.nodes[k];
+  // The product behind an edge of a player that was taken before it, and the change of its g.
+  void edge_factors(const PlayerState& before, const PlayerState& after, const Pair* product,
+                    Pair* below, Pair* g) const {
+    for (size_t i = 0; i < V; ++i) {
+      const Pair f = after.taken ? after.z * rest_[i] + t_[i] : after.z * rest_[i];
+      g[i] = after.taken ? (1.0 - after.z) / f : g_absent_[i];
+      below[i] = product[i] * f;
     }
-    for (size_t i = place; i < length_; ++i) {
-      for (size_t k = 0; k < points_; ++k) {
-        prefix_[(i + 1) * points_ + k] = prefix_[i * points_ + k] * factors_[i * points_ + k];
+    if (before.on_path) {
+      for (size_t i = 0; i < V; ++i) {
+        const Pair f_before = before.z * rest_[i] + t_[i];
+        g[i] -= (1.0 - before.z) / f_before;
+        below[i] /= f_before;
       }
-    }
-  }
-
-  void add_leaf(double value) {
-    for (size_t k = 0; k < points_; ++k) {
-      suffix_[k] = value * rule_.weights[k];
-    }
-    for (size_t i = length_; i-- > 0;) {
-      double integral = 0.0;
-      for (size_t k = 0; k < points_; ++k) {
-        integral += prefix_[i * points_ + k] * suffix_[k];
-        suffix_[k] *= factors_[i * points_ + k];
-      }
-      phi_[path_[i]] += (o_[i] - z_[i]) * integral;
     }
   }
 
   const TreeView& tree_;
+  std::span<const double> shares_;
   std::span<const uint32_t> players_;
   std::span<const float> row_;
-  const Quadrature& rule_;
-  size_t points_;
+  std::span<PlayerState> states_;
+  std::span<double> phi_;
   size_t value_index_ = 0;
   double scale_ = 1.0;
-  std::span<double> phi_;
-  size_t length_ = 0;          // players on the path
-  double* z_ = nullptr;        // [place]
-  double* o_ = nullptr;        // [place]
-  double* factors_ = nullptr;  // [place x point]
-  double* prefix_ = nullptr;   // [place x point]: product of the factors before the place
-  double* suffix_ = nullptr;   // [point]
-  uint32_t* path_ = nullptr;   // player at a place
-  uint32_t* place_ = nullptr;  // place of a player, or kAbsent
+  Pair t_[V];
+  Pair rest_[V];      // 1 - t
+  Pair g_absent_[V];  // -1 / (1 - t)
+  Pair weights_[V];
 };
+
+// How many pairs of points suffice for paths of `player_count` players: 2 V points are exact for
+// polynomials of degree 4 V - 1, one player fewer than 4 V.
+constexpr uint32_t kPairCounts[] = {1, 2, 3, 4, 8, 16, 32, 48};
+static_assert(4 * kPairCounts[std::size(kPairCounts) - 1] >= kTreeDepthMax);
+
+size_t rule_index(uint32_t player_count) {
+  size_t index = 0;
+  while (4 * kPairCounts[index] < player_count) {
+    ++index;
+  }
+  return index;
+}
+
+// The rules of kPairCounts, computed once.
+const std::vector<Quadrature>& quadrature_rules() {
+  static const std::vector<Quadrature> rules = [] {
+    std::vector<Quadrature> made;
+    for (const uint32_t pair_count : kPairCounts) {
+      made.push_back(gauss_legendre(2 * pair_count));
+    }
+    return made;
+  }();
+  return rules;
+}
+
+constexpr uint32_t kNoRule = UINT32_MAX;  // a tree without splits
 
 // Adds the leaves weighed by their share of the training rows to expected[output].
 void add_expected(const TreeView& tree, size_t index, double share, std::span<double> expected) {
@@ -206,25 +236,44 @@ ForestExplainer::ForestExplainer(const Forest& forest, std::span<const uint32_t>
   std::vector<uint32_t> on_path(player_count, 0);
   for (const TreeView& tree : forest.trees()) {
     add_expected(tree, 0, 1.0, expected_);
-    path_players_.push_back(most_players(tree, 0, players_, on_path));
-    const size_t point_count = (path_players_.back() + 1) / 2;
-    while (rules_.size() <= point_count) {
-      rules_.push_back(gauss_legendre(std::max<uint32_t>(1, static_cast<uint32_t>(rules_.size()))));
+    const uint32_t path_players = most_players(tree, 0, players_, on_path);
+    rule_of_.push_back(
+        static_cast<uint32_t>(path_players == 0 ? kNoRule : rule_index(path_players)));
+    first_share_.push_back(shares_.size());
+    for (const PackedNode& node : tree.nodes) {
+      if (!node.is_leaf()) {
+        shares_.push_back(left_share(tree, node));
+      }
     }
   }
 }
 
+template <int V>
+void ForestExplainer::explain_tree(size_t tree, std::span<const float> row, size_t value_index,
+                                   double scale, ShapleyScratch& scratch,
+                                   std::span<double> phi) const {
+  TreeWalk<V> walk(forest_->trees()[tree], std::span(shares_).subspan(first_share_[tree]), players_,
+                   row, quadrature_rules()[rule_of_[tree]], scratch.states, phi);
+  walk.run(value_index, scale);
+}
+
 void ForestExplainer::add(std::span<const float> row, uint32_t output, double scale,
                           ShapleyScratch& scratch, std::span<double> phi) const {
+  using Explain = void (ForestExplainer::*)(size_t, std::span<const float>, size_t, double,
+                                            ShapleyScratch&, std::span<double>) const;
+  static constexpr Explain kByRule[] = {
+      &ForestExplainer::explain_tree<1>,  &ForestExplainer::explain_tree<2>,
+      &ForestExplainer::explain_tree<3>,  &ForestExplainer::explain_tree<4>,
+      &ForestExplainer::explain_tree<8>,  &ForestExplainer::explain_tree<16>,
+      &ForestExplainer::explain_tree<32>, &ForestExplainer::explain_tree<48>};
+  static_assert(std::size(kByRule) == std::size(kPairCounts));
+  scratch.states.assign(player_count_, PlayerState{});
   const auto trees = forest_->trees();
   for (size_t i = 0; i < trees.size(); ++i) {
     const TreeView& tree = trees[i];
-    if (output < tree.output || output >= tree.output + tree.width || path_players_[i] == 0) {
-      continue;
+    if (output >= tree.output && output < tree.output + tree.width && rule_of_[i] != kNoRule) {
+      (this->*kByRule[rule_of_[i]])(i, row, output - tree.output, scale, scratch, phi);
     }
-    TreeWalk walk(tree, players_, row, rules_[(path_players_[i] + 1) / 2], scratch,
-                  path_players_[i], player_count_);
-    walk.run(output - tree.output, scale, phi);
   }
 }
 

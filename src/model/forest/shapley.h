@@ -4,8 +4,8 @@
 // features: all features of one column enter and leave a coalition together. The value function is
 // TreeSHAP's (Lundberg et al., 2020): where a split's column is absent, both children are weighed
 // by their cover. Instead of TreeSHAP's recursion over subset sizes the sum over coalitions is an
-// integral over [0, 1] of a polynomial, which Gauss-Legendre quadrature with ceil(d / 2) points
-// gives exactly for paths of at most d distinct players, stably and without divisions by zero.
+// integral over [0, 1] of a polynomial, which Gauss-Legendre quadrature with ceil(d / 2) points or
+// more gives exactly for paths of at most d distinct players, stably and without divisions by zero.
 //
 //   ForestExplainer explainer(forest, players, player_count);
 //   std::vector<double> phi(player_count, 0.0);
@@ -30,10 +30,17 @@ struct Quadrature {
 };
 Quadrature gauss_legendre(uint32_t point_count);
 
+// What a player stands for on the path from the root: the share z of the training weight that goes
+// this way at its splits, and whether the row does.
+struct PlayerState {
+  double z = 1.0;
+  bool taken = true;
+  bool on_path = false;
+};
+
 // Reusable memory of ForestExplainer.
 struct ShapleyScratch {
-  std::vector<double> doubles;
-  std::vector<uint32_t> integers;
+  std::vector<PlayerState> states;  // per player
 };
 
 class ForestExplainer {
@@ -51,12 +58,17 @@ class ForestExplainer {
            std::span<double> phi) const;
 
  private:
+  template <int V>
+  void explain_tree(size_t tree, std::span<const float> row, size_t value_index, double scale,
+                    ShapleyScratch& scratch, std::span<double> phi) const;
+
   const Forest* forest_;
   std::vector<uint32_t> players_;
   uint32_t player_count_;
   std::vector<double> expected_;
-  std::vector<uint32_t> path_players_;  // per tree: the most distinct players on one path
-  std::vector<Quadrature> rules_;       // by number of points
+  std::vector<double> shares_;       // per inner node of all trees: the weight that goes left
+  std::vector<size_t> first_share_;  // per tree
+  std::vector<uint32_t> rule_of_;    // per tree: which quadrature
 };
 
 }  // namespace cromford::model
