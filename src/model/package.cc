@@ -198,12 +198,12 @@ absl::StatusOr<std::shared_ptr<const Package>> Package::load(std::vector<std::by
   return load(std::span<const std::byte>(*owner), owner);
 }
 
-absl::StatusOr<std::shared_ptr<const Package>> Package::open(const std::filesystem::path& path) {
+absl::StatusOr<std::shared_ptr<const Package>> Package::open(const std::string& path) {
   TRY(base::MappedFile file, base::MappedFile::open(path));
   auto owner = std::make_shared<const base::MappedFile>(std::move(file));
   auto package = load(owner->bytes(), owner);
   if (!package.ok()) {
-    return base::annotate(package.status(), path.string());
+    return base::annotate(package.status(), path);
   }
   return package;
 }

@@ -20,7 +20,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -87,7 +86,7 @@ class Package {
  public:
   // Maps the file. NOT_FOUND without it; DATA_LOSS where it is damaged; INVALID_ARGUMENT where it
   // is no package at all; FAILED_PRECONDITION where a newer Cromford wrote it.
-  static absl::StatusOr<std::shared_ptr<const Package>> open(const std::filesystem::path& path);
+  static absl::StatusOr<std::shared_ptr<const Package>> open(const std::string& path);
   // Takes the bytes of a file.
   static absl::StatusOr<std::shared_ptr<const Package>> load(std::vector<std::byte> bytes);
   // The bytes must outlive the package; `owner` is kept with it for that purpose.
