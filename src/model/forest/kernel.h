@@ -30,15 +30,16 @@ class ForestKernel {
   static constexpr uint32_t kCompleteDepthMax = 10;
   static constexpr size_t kGroupSize = 8;
 
-  // `features[f]` is the position, in a row of the whole pipeline, of the forest's feature f; the
-  // positions are below 32,768. Copies what it needs from `forest`.
+  // `features[f]` is the position, in a row of the whole pipeline, of the forest's feature f.
+  // Copies what it needs from `forest`.
   ForestKernel(const Forest& forest, std::span<const uint32_t> features);
 
   // Writes `row` (n values) as the 2n values that the kernel reads.
   static void lay_out(std::span<const float> row, std::span<float> doubled);
 
   // Writes the margins of `row_count` laid out rows, each `stride` floats after the other, to
-  // `margins`, row-major [row_count x output_count].
+  // `margins`, row-major [row_count x output_count]. Behind `doubled` are at least two floats, even
+  // where the rows have no feature: padding reads the first.
   void predict(const float* doubled, size_t stride, size_t row_count,
                std::span<double> margins) const;
 
