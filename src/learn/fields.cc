@@ -109,8 +109,8 @@ bool is_identifier(const Column& column, const Glance& glance, const Problem& pr
   if (column.type != ColumnType::kInteger || glance.filled < problem.rows.size()) {
     return false;
   }
-  return glance.consecutive ||
-         (named_like_an_identifier(column.name) && unique_numbers(column, problem));
+  return (glance.consecutive || named_like_an_identifier(column.name)) &&
+         unique_numbers(column, problem);
 }
 
 Role role_of(const Column& column, const Glance& glance) {

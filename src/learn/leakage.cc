@@ -21,6 +21,9 @@ constexpr double kMissingTells = 0.8;
 struct Bins {
   std::vector<uint32_t> of_row;
   size_t count = 0;
+  // Of numbers: the rank of each value in [0, 1], missing lowest; a column that parts the classes
+  // at one threshold is told by its order, where bins would blur the threshold.
+  std::vector<double> rank;
 };
 
 Bins bins_of_column(const table::Column& column, const std::vector<uint32_t>& positions,
@@ -46,14 +49,20 @@ Bins bins_of_column(const table::Column& column, const std::vector<uint32_t>& po
   }
   std::sort(sorted.begin(), sorted.end());
   std::vector<double> edges;
-  for (size_t b = 1; b < kBins && !sorted.empty(); ++b) {
-    const double edge = sorted[b * sorted.size() / kBins];
+  const size_t wanted = std::clamp<size_t>(sorted.size() / 40, 8, kBins);
+  for (size_t b = 1; b < wanted && !sorted.empty(); ++b) {
+    const double edge = sorted[b * sorted.size() / wanted];
     if (edge > sorted.front() && (edges.empty() || edge > edges.back())) {
       edges.push_back(edge);
     }
   }
   bins.count = edges.size() + 2;
+  bins.rank.resize(positions.size());
   for (size_t i = 0; i < positions.size(); ++i) {
+    const auto below = std::lower_bound(sorted.begin(), sorted.end(), values[i]) - sorted.begin();
+    bins.rank[i] = std::isnan(values[i])
+                       ? 0
+                       : static_cast<double>(below + 1) / static_cast<double>(positions.size());
     bins.of_row[i] =
         std::isnan(values[i])
             ? static_cast<uint32_t>(bins.count - 1)
@@ -95,7 +104,12 @@ double telling(const Bins& bins, const std::vector<double>& target, bool regress
                             .labels = target,
                             .predictions = score};
   const auto value = metric::evaluate(regression ? "r2" : "auc", rows);
-  return value.ok() ? *value : (regression ? 0 : 0.5);
+  const double by_bins = value.ok() ? *value : (regression ? 0 : 0.5);
+  if (regression || bins.rank.empty()) {
+    return by_bins;
+  }
+  const auto order = metric::evaluate("auc", {.labels = target, .predictions = bins.rank});
+  return order.ok() ? std::max({by_bins, *order, 1 - *order}) : by_bins;
 }
 
 double telling_of_bins(const Bins& bins, const std::vector<uint32_t>& positions,
@@ -193,7 +207,7 @@ Telling telling_of(const table::Column& column, const std::vector<uint32_t>& pos
   const Bins bins = bins_of_column(column, positions, problem);
   Telling result{.by_value = telling_of_bins(bins, positions, problem), .by_missing = 0};
   if (column.missing_count > 0) {
-    Bins missing{.of_row = bins.of_row, .count = 2};
+    Bins missing{.of_row = bins.of_row, .count = 2, .rank = {}};
     for (uint32_t& bin : missing.of_row) {
       bin = bin == bins.count - 1 ? 1 : 0;
     }

@@ -110,7 +110,7 @@ class Run {
     // did.
     const double prepared = pace_.elapsed_s() - before;
     timing_.prepare_s = pace_.elapsed_s();
-    pace_.reserve(0.03 * pace_.budget_s() + 0.15 + 0.4 * prepared);
+    pace_.reserve(0.03 * pace_.budget_s() + 0.15 + 0.5 * prepared);
     return absl::OkStatus();
   }
 
@@ -254,22 +254,36 @@ class Run {
                         settings_.seed * 1000003 + trial.spec.number * 101, each);
     });
     TRY(context_.cancel.check());
+    bool cut = false;
     for (absl::StatusOr<Refit>& one : refits) {
       TRY(one);
+      cut = cut || one->cut;
       result.refits.push_back(*std::move(one));
-      if (result.refits.back().cut) {
-        pace_.strike();
-      }
+    }
+    if (cut) {
+      keep_fold_models(result);
     }
     for (size_t m = 0; m < count; ++m) {
       const Trial& trial = trials_[ensemble_.members[m].trial];
-      result.members.push_back({.fitted = &result.refits[m].fitted,
+      result.members.push_back({.fitted = cut ? &trial.first : &result.refits[m].fitted,
                                 .weight = ensemble_.members[m].weight,
                                 .name = trial.spec.learner});
       result.member_trials.push_back(trial.spec.number);
     }
     timing_.refit_s = pace_.elapsed_s() - timing_.search_s - timing_.prepare_s;
     return result;
+  }
+
+  // A model that was fitted to its end on a part of the rows is worth more than one that the clock
+  // cut on all of them.
+  void keep_fold_models(Final& result) {
+    pace_.strike();
+    const FoldData& fold = bench_->folds().front();
+    result.tables = fold.tables;
+    problem_.warn("refit_cut", "",
+                  fmt::format("the time did not allow a last fit on all {} rows; the model fitted "
+                              "on {} of them was kept",
+                              split_.work.size(), fold.train.size()));
   }
 
   metric::Scored test_rows(const std::vector<double>& labels, const std::vector<double>& weights,
