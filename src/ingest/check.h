@@ -75,6 +75,9 @@ using CheckList = std::vector<Check>;
 
 inline constexpr size_t kChecksMax = 1000;
 
+// A column beside those of the rows that rules of CheckPlan may name: the number of the row.
+inline constexpr std::string_view kRowNumberColumn = "cromford row number";
+
 std::string_view on_fail_name(OnFail on_fail);
 
 // `document` is an array of rules; `pointer` is where it stands in the request or file.
@@ -90,9 +93,9 @@ struct RowRule {
   size_t check = 0;       // Index into the list.
   std::string fails_sql;  // A boolean expression over the row that is never NULL; true: it fails.
   std::string value_sql;  // The offending value as text, for examples; empty: there is none.
-  std::string reason;     // Why a row is set aside: "distance: between 10 and 6000".
+  std::string reason;     // Why a row is set aside: "distance between 10 and 6000".
   bool quarantine = false;
-  bool looks_back = false;  // Earlier versions' rows count as well (unique).
+  bool looks_back = false;  // Compares rows (unique), also with those of earlier versions.
 };
 struct CheckPlan {
   std::vector<RowRule> rows;

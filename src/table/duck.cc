@@ -235,16 +235,17 @@ absl::Status Connection::stream(
     state = duckdb_execute_pending(pending, &result.result_);
     result.owned_ = true;
   }
-  std::string message = state == DuckDBSuccess || pending == nullptr
-                            ? std::string()
-                            : std::string(duckdb_pending_error(pending));
+  // An error of the execution stands in the result only.
+  const char* const early =
+      state == DuckDBSuccess || pending == nullptr ? nullptr : duckdb_pending_error(pending);
+  const std::string message = early == nullptr ? std::string() : std::string(early);
   duckdb_destroy_pending(&pending);
   const auto failure = [&]() -> absl::Status {
     TRY(cancel.check());
     const char* const text = result.owned_ ? duckdb_result_error(&result.result_) : nullptr;
     const auto type =
         result.owned_ ? duckdb_result_error_type(&result.result_) : DUCKDB_ERROR_INVALID;
-    return error_status(text != nullptr ? text : message, type, origin);
+    return error_status(text != nullptr ? std::string(text) : message, type, origin);
   };
   if (state != DuckDBSuccess) {
     return failure();
