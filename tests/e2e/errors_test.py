@@ -154,7 +154,7 @@ class HttpErrorsTest(FactoryTest):
         self.command("deploy", "species")
         path = "/api/v1/projects/default/endpoints/species:predict"
         self.problem(server.request("POST", path, "{"), 400, "JSON")
-        self.problem(server.request("POST", path, {"rows": []}), 400, "rows")
+        self.problem(server.request("POST", path, {"row": [{}]}), 400, "rows")
         wrong_type = server.request("POST", path, {"rows": [{}, {"Beak Length (mm)": "long"}]})
         self.assertIn("/rows/1/Beak Length (mm)", self.problem(wrong_type, 400, "Beak")["errors"][0]["pointer"])
         self.problem(server.request("POST", path, {"rows": [{"Beak Lenght (mm)": 1}]}), 400, "Beak Length (mm)")
