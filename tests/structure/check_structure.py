@@ -13,6 +13,7 @@ from pathlib import Path
 LINES_MAX = 600
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 MODULE_CALL = re.compile(r"cromford_module\((.*?)\n?\)", re.S)
+PROGRAM_CALL = re.compile(r"add_executable\(\w+\s+(.*?)\)", re.S)
 LISTS = ("NAME", "HEADERS", "SOURCES", "TESTS", "FUZZERS", "BENCHES", "DEPS", "LIBS", "TEST_DEPS", "TEST_LIBS")
 FILE_LISTS = ("HEADERS", "SOURCES", "TESTS", "FUZZERS", "BENCHES")
 
@@ -73,6 +74,7 @@ def read_modules(src):
     modules = {}
     for cmake in sorted(src.glob("*/CMakeLists.txt")):
         text = re.sub(r"#.*", "", cmake.read_text())
+        module = None
         for call in MODULE_CALL.findall(text):
             module, current = {name: [] for name in LISTS}, None
             for word in call.split():
@@ -82,6 +84,10 @@ def read_modules(src):
                     module[current].append(word)
             module["FOLDER"] = cmake.parent
             modules[module["NAME"][0]] = module
+        # A folder's programs are sources of its module, as far as the rules are concerned.
+        for files in PROGRAM_CALL.findall(text):
+            if module:
+                module["SOURCES"] += [word for word in files.split() if word.endswith(".cc")]
     return modules
 
 
