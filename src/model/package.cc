@@ -432,8 +432,10 @@ std::vector<size_t> top_columns(const Explanation& explanation, size_t count) {
   std::vector<size_t> columns(explanation.contributions.size());
   std::iota(columns.begin(), columns.end(), size_t{0});
   std::erase_if(columns, [&](size_t column) { return explanation.contributions[column] == 0.0; });
-  std::ranges::stable_sort(columns, std::ranges::greater(), [&](size_t column) {
-    return std::abs(explanation.contributions[column]);
+  std::ranges::sort(columns, [&](size_t a, size_t b) {
+    const double left = std::abs(explanation.contributions[a]);
+    const double right = std::abs(explanation.contributions[b]);
+    return left != right ? left > right : a < b;
   });
   columns.resize(std::min(columns.size(), count));
   return columns;
