@@ -106,10 +106,12 @@ absl::Status ProfileBuilder::add(const Chunk& chunk) {
 }
 
 absl::Status ProfileBuilder::merge(const ProfileBuilder& later) {
-  if (later.state_->schema != state_->schema) {
-    return base::invalid("profiles of different columns cannot be merged");
-  }
   state_->fold();
+  if (later.state_->schema != state_->schema) {
+    TRY(TableState wider, state_->total.widened(state_->schema, later.state_->schema));
+    *state_ = State(later.state_->schema);
+    state_->total = std::move(wider);
+  }
   state_->total.rows.merge(later.state_->total.rows);
   state_->total.merge_columns(later.state_->total);
   state_->total.merge_columns(later.state_->block);

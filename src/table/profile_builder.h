@@ -50,7 +50,9 @@ class ProfileBuilder {
   // schema says; nothing is added then.
   absl::Status add(const Chunk& chunk);
 
-  // Adds the rows of `later` behind these. INVALID_ARGUMENT where the schemas differ.
+  // Adds the rows of `later` behind these. Where its schema is wider (more columns; integer grown
+  // to number, date to timestamp, anything to text), it becomes the schema of both;
+  // INVALID_ARGUMENT where it differs otherwise.
   absl::Status merge(const ProfileBuilder& later);
 
   const Schema& schema() const;

@@ -54,6 +54,10 @@ class NumberState {
   // Adds rows [begin, begin + row_hashes.size()) of `view`.
   void add(const ColumnView& view, size_t begin, std::span<uint64_t> row_hashes);
   void merge(const NumberState& later);
+  void add_missing(int64_t count) { missing_ += count; }
+  // The same values as a column of the type `to`: boolean as integer or number, integer as number,
+  // date as timestamp. nullopt for other pairs.
+  std::optional<NumberState> widened(ColumnType to) const;
 
   ColumnType type() const { return type_; }
   int64_t missing() const { return missing_; }
@@ -75,6 +79,7 @@ class NumberState {
   bool read(StateReader& in);
 
  private:
+  friend class TextState;
   struct Sketch {
     DistinctSketch distinct;
     QuantileSketch quantiles;
@@ -138,6 +143,9 @@ class TextState {
 
   void add(const ColumnView& view, size_t begin, std::span<uint64_t> row_hashes);
   void merge(const TextState& later);
+  void add_missing(int64_t count) { missing_ += count; }
+  // The same values as texts; lengths and looks are estimates beyond exact counts.
+  static TextState from_numbers(const NumberState& numbers);
 
   int64_t missing() const { return missing_; }
   int64_t present() const { return present_; }

@@ -420,6 +420,15 @@ void QuantileSketch::merge(const QuantileSketch& other) {
   }
 }
 
+void QuantileSketch::scale(double factor) {
+  for (std::vector<double>& level : levels_) {
+    for (double& value : level) {
+      value *= factor;
+    }
+  }
+  group_value_ *= factor;
+}
+
 std::vector<WeightedNumber> QuantileSketch::items() const {
   std::vector<WeightedNumber> all;
   for (size_t level = 0; level < levels_.size(); ++level) {

@@ -178,6 +178,8 @@ class QuantileSketch {
   // A value that occurs `count` times.
   void add_weighted(double value, int64_t count);
   void merge(const QuantileSketch& other);
+  // Multiplies all values; `factor` is positive.
+  void scale(double factor);
   // Ascending by value; the weights add up to the number of values.
   std::vector<WeightedNumber> items() const;
   int64_t count() const;

@@ -32,6 +32,12 @@ struct TableState {
   // `rows` is merged by itself.
   void merge_columns(const TableState& later);
 
+  // The same rows with the columns of a wider schema: columns that are new are missing in all rows.
+  // INVALID_ARGUMENT where a column is not there any more or its type cannot hold the values. Rows
+  // before and after are not found equal any more, and values counted by sketches may be counted
+  // once more when they come again in the other type.
+  absl::StatusOr<TableState> widened(const Schema& from, const Schema& to) const;
+
   int64_t row_count = 0;
   RowSample rows;
   std::vector<ColumnState> columns;
