@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -73,25 +74,29 @@ absl::Status Problems::status(std::string_view what) const {
   if (count_ == 0) {
     return absl::OkStatus();
   }
-  std::vector<Problem> sorted = problems_;
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const Problem& a, const Problem& b) { return a.line < b.line; });
+  std::vector<const Problem*> sorted;  // By line; within a line as they were found.
+  for (const Problem& problem : problems_) {
+    sorted.push_back(&problem);
+  }
+  std::sort(sorted.begin(), sorted.end(), [](const Problem* a, const Problem* b) {
+    return a->line != b->line ? a->line < b->line : std::less<>()(a, b);
+  });
   const auto describe = [](const Problem& problem) {
     return problem.path.key.empty()
                ? fmt::format("line {}: {}", problem.line, problem.text)
                : fmt::format("line {}, {}: {}", problem.line, problem.path.key, problem.text);
   };
-  const Problem& first = sorted.front();
+  const Problem& first = *sorted.front();
   absl::Status status = base::invalid(
       count_ == 1 ? fmt::format("{}, {}", what, describe(first))
                   : fmt::format("{}, {} (and {} more)", what, describe(first), count_ - 1),
       first.remedy);
-  for (const Problem& problem : sorted) {
-    std::string detail = fmt::format("line {}: {}", problem.line, problem.text);
-    if (!problem.remedy.empty()) {
-      detail += fmt::format(" ({})", problem.remedy);
+  for (const Problem* const problem : sorted) {
+    std::string detail = fmt::format("line {}: {}", problem->line, problem->text);
+    if (!problem->remedy.empty()) {
+      detail += fmt::format(" ({})", problem->remedy);
     }
-    status = base::with_field_error(std::move(status), {problem.path.pointer, std::move(detail)});
+    status = base::with_field_error(std::move(status), {problem->path.pointer, std::move(detail)});
   }
   return status;
 }
