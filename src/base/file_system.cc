@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/limits.h"
 #include "base/status.h"
 
@@ -18,21 +19,6 @@ namespace cromford::base {
 namespace {
 
 using Path = std::filesystem::path;
-
-// A file descriptor that is closed when it goes.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() { close(); }
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-
-  int number() const { return number_; }
-  int close() { return number_ < 0 ? 0 : ::close(std::exchange(number_, -1)); }
-
- private:
-  int number_;
-};
 
 absl::StatusOr<Descriptor> open_descriptor(const Path& path, int flags, mode_t mode = 0) {
   int number = -1;
@@ -52,7 +38,7 @@ class SystemFile final : public File {
 
   absl::Status write(std::string_view bytes) override {
     while (!bytes.empty()) {
-      const ssize_t written = ::write(descriptor_.number(), bytes.data(), bytes.size());
+      const ssize_t written = ::write(descriptor_.get(), bytes.data(), bytes.size());
       if (written < 0 && errno != EINTR) {
         return errno_status(errno, "write", path_);
       }
@@ -62,8 +48,8 @@ class SystemFile final : public File {
   }
 
   absl::Status sync() override {
-    return ::fdatasync(descriptor_.number()) == 0 ? absl::OkStatus()
-                                                  : errno_status(errno, "sync", path_);
+    return ::fdatasync(descriptor_.get()) == 0 ? absl::OkStatus()
+                                               : errno_status(errno, "sync", path_);
   }
 
   absl::Status close() override {
@@ -82,7 +68,7 @@ absl::StatusOr<std::unique_ptr<File>> open_file(const Path& path, int flags, mod
 
 absl::Status sync_path(const Path& path, int flags) {
   TRY(const Descriptor descriptor, open_descriptor(path, flags));
-  return ::fsync(descriptor.number()) == 0 ? absl::OkStatus() : errno_status(errno, "sync", path);
+  return ::fsync(descriptor.get()) == 0 ? absl::OkStatus() : errno_status(errno, "sync", path);
 }
 
 class SystemFiles final : public FileSystem {
@@ -105,7 +91,7 @@ class SystemFiles final : public FileSystem {
     constexpr size_t kPiece = 64U << 10U;
     struct stat information{};
     size_t expected = kPiece;
-    if (::fstat(descriptor.number(), &information) == 0 && information.st_size > 0) {
+    if (::fstat(descriptor.get(), &information) == 0 && information.st_size > 0) {
       expected = static_cast<size_t>(
           std::min<uint64_t>(static_cast<uint64_t>(information.st_size), bytes_max) + 1);
     }
@@ -114,7 +100,7 @@ class SystemFiles final : public FileSystem {
       content.resize(before + std::max(expected, kPiece));
       expected = 0;
       const ssize_t count =
-          ::read(descriptor.number(), content.data() + before, content.size() - before);
+          ::read(descriptor.get(), content.data() + before, content.size() - before);
       const int error = errno;
       content.resize(before + static_cast<size_t>(std::max<ssize_t>(count, 0)));
       if (count < 0 && error != EINTR) {

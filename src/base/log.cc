@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -93,10 +95,10 @@ void append_field(std::string& out, const LogField& field, LogFormat format) {
 void write_to_stderr(std::string_view line) {
   while (!line.empty()) {
     const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
-    if (written <= 0) {
+    if (written < 0 && errno != EINTR) {
       return;
     }
-    line.remove_prefix(static_cast<size_t>(written));
+    line.remove_prefix(static_cast<size_t>(std::max<ssize_t>(written, 0)));
   }
 }
 

@@ -22,6 +22,7 @@
 #include <system_error>
 #include <thread>
 
+#include "base/descriptor.h"
 #include "base/file_system.h"
 #include "base/limits.h"
 #include "base/status.h"
@@ -35,29 +36,10 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 
 // How often memory and deadlines are looked at.
 constexpr int kWatchMs = 50;
+constexpr auto kWatchInterval = std::chrono::milliseconds(kWatchMs);
 // A process may reserve this much more than it may use, before the kernel refuses more: a single
 // huge allocation then fails at once instead of being filled up to the limit.
 [[maybe_unused]] constexpr uint64_t kReserveBytes = 1ULL << 30;
-
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-  ~Descriptor() { reset(); }
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  int get() const { return number_; }
-  void reset() {
-    if (number_ >= 0) {
-      ::close(std::exchange(number_, -1));
-    }
-  }
-
- private:
-  int number_;
-};
 
 absl::Status pipe(Descriptor& read_end, Descriptor& write_end) {
   std::array<int, 2> ends{};
@@ -167,7 +149,7 @@ absl::StatusOr<Launch> prepare(const ProcessOptions& options) {
   }
 #ifndef CROMFORD_SANITIZED  // Sanitizers reserve terabytes.
   if (options.memory_limit_bytes > 0) {
-    launch.data_limit = options.memory_limit_bytes + kReserveBytes;
+    launch.data_limit = 2 * options.memory_limit_bytes + kReserveBytes;
   }
 #endif
   launch.nice = options.nice;
@@ -240,10 +222,10 @@ absl::StatusOr<pid_t> launch_process(Launch& launch) {
     ::_exit(127);
   }
   ::setpgid(pid, pid);  // In both, so that nobody sees the child outside its group.
-  launch.input.reset();
-  launch.output_write.reset();
-  launch.error.reset();
-  launch.failure_write.reset();
+  launch.input.close();
+  launch.output_write.close();
+  launch.error.close();
+  launch.failure_write.close();
   int error = 0;
   ssize_t count = 0;
   do {
@@ -335,6 +317,7 @@ struct ChildProcess::State {
   std::optional<ProcessResult> result;
   uint64_t memory_bytes_max = 0;
 
+  SteadyTime next_check;
   std::string partial_line;
   std::thread thread;
 
@@ -424,6 +407,11 @@ void ChildProcess::State::append_clipped(std::string_view bytes) {
 }
 
 void ChildProcess::State::check_limits() {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  if (now < next_check) {
+    return;  // Woken by output, which may come in many small pieces.
+  }
+  next_check = now + kWatchInterval;
   const uint64_t used = tree_bytes(std::to_string(pid));
   const std::lock_guard lock(mutex);
   memory_bytes_max = std::max(memory_bytes_max, used);
@@ -431,7 +419,7 @@ void ChildProcess::State::check_limits() {
     out_of_memory = true;
     signal_group(SIGKILL);
   }
-  if (kill_at && std::chrono::steady_clock::now() >= *kill_at) {
+  if (kill_at && now >= *kill_at) {
     signal_group(SIGKILL);
   }
 }

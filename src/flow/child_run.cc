@@ -54,7 +54,7 @@ ProcessResult watch(base::ChildProcess& child, const ChildRun& run, base::Clock&
     if (tokens.cancel.cancelled() || tokens.stop.cancelled()) {
       ending = Ending::kAsked;
       child.terminate(run.cancel_grace);
-    } else if (run.time_limit && clock.monotonic() - started >= *run.time_limit) {
+    } else if (clock.monotonic() - started >= run.time_limit) {
       ending = Ending::kTimeOut;
       child.terminate(run.cancel_grace);
     }
@@ -81,7 +81,7 @@ absl::Status failure(const ProcessResult& process, const ChildRun& run, Ending e
   if (ending == Ending::kTimeOut) {
     return base::with_remedy(absl::Status(absl::StatusCode::kDeadlineExceeded,
                                           fmt::format("killed: took longer than {}",
-                                                      base::format_duration(*run.time_limit))),
+                                                      base::format_duration(run.time_limit))),
                              "give the job more time, or less data");
   }
   if (ending == Ending::kAsked) {

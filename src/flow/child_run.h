@@ -32,7 +32,7 @@ struct ChildRun {
   std::filesystem::path work_dir;
   std::filesystem::path log_file;
   uint64_t memory_limit_bytes = 0;
-  std::optional<std::chrono::nanoseconds> time_limit;
+  std::chrono::nanoseconds time_limit{0};
   std::chrono::nanoseconds cancel_grace{0};
   uint64_t log_bytes_max = 0;
   uint64_t result_bytes_max = 0;

@@ -190,6 +190,10 @@ absl::StatusOr<Job> RunnerImpl::submit(NewJob request) {
   if (chosen && !base::is_id(request.id)) {
     return base::invalid(fmt::format("'{}' cannot be the id of a job", request.id));
   }
+  if (const auto payload = base::parse_json(request.payload);
+      !payload.ok() || !payload->is_object()) {
+    return base::invalid("the payload of a job must be a JSON object");
+  }
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) {
@@ -395,7 +399,7 @@ ChildOutcome RunnerImpl::run_attempt(const LivePtr& live, JobKind& kind) {
     run.log_file = log_file(job.id);
     run.memory_limit_bytes =
         spec.memory_limit_bytes > 0 ? spec.memory_limit_bytes : options_.memory_limit_bytes;
-    run.time_limit = spec.time_limit;
+    run.time_limit = spec.time_limit.value_or(options_.time_limit);
     run.cancel_grace = spec.cancel_grace;
     run.log_bytes_max = options_.log_bytes_max;
     run.result_bytes_max = options_.result_bytes_max;

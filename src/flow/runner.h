@@ -40,9 +40,11 @@ namespace cromford::flow {
 
 // What a child process is given.
 struct WorkerSpec {
-  std::string input;                                   // JSON object, read by the child.
-  uint64_t memory_limit_bytes = 0;                     // 0: the runner's default.
-  std::optional<std::chrono::nanoseconds> time_limit;  // Wall clock; then the child is killed.
+  std::string input;                // JSON object, read by the child.
+  uint64_t memory_limit_bytes = 0;  // 0: the runner's default.
+  // Wall clock; then the child is asked to end, and killed after `cancel_grace`. Absent: the
+  // runner's default.
+  std::optional<std::chrono::nanoseconds> time_limit;
   // After a cancel: how long the child may take to leave a partial result (training keeps its
   // best).
   std::chrono::nanoseconds cancel_grace = std::chrono::seconds(2);
@@ -105,6 +107,7 @@ struct RunnerOptions {
   int queue_max = 1000;
   int attempts_max = 3;
   uint64_t memory_limit_bytes = uint64_t{4} << 30;
+  std::chrono::nanoseconds time_limit = std::chrono::hours(24);
   uint64_t log_bytes_max = uint64_t{16} << 20;     // Of one job; what comes later is dropped.
   uint64_t result_bytes_max = uint64_t{64} << 20;  // Of result.json.
   int finished_max = 10'000;                       // Finished jobs kept of each project.

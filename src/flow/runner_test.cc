@@ -170,6 +170,8 @@ TEST_F(RunnerTest, WhatIsWrongWithASubmissionIsSaid) {
   job.id = "../../etc/passwd";
   EXPECT_THAT(runner_->submit(job),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("../../etc/passwd")));
+  EXPECT_THAT(runner_->submit({.project = "p", .kind = "echo", .title = {}, .payload = "[1]"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("payload")));
   EXPECT_THAT(runner_->get("default", "nothing"),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("nothing")));
   EXPECT_THAT(runner_->wait("default", "nothing", {}), StatusIs(absl::StatusCode::kNotFound));
