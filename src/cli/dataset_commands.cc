@@ -158,7 +158,8 @@ void warn_of(const base::Json& version, Output& output) {
                     versioned(version, "dataset")));
   }
   for (const base::Json& warning : array_field(field(version, "profile"), "warnings")) {
-    output.warning(text_field(warning, "text"));
+    const std::string column = text_field(warning, "column");
+    output.warning((column.empty() ? "" : column + ": ") + text_field(warning, "text"));
   }
 }
 

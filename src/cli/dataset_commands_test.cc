@@ -40,7 +40,7 @@ constexpr std::string_view kVersionDocument =
                    "missing":30000,"distinct":500,"number":{"min":-30,"max":900,"mean":7.25}},
                    {"name":"date","storage":"timestamp","semantic":"datetime","missing":0,
                    "distinct":7,"top":[{"value":"2001-01-01","count":3}]}],
-        "warnings":[{"code":"x","column":"delay","text":"delay has outliers"}]}})";
+        "warnings":[{"code":"x","column":"delay","text":"has outliers"}]}})";
 
 class DatasetCommandsTest : public CommandTest {};
 
@@ -58,7 +58,7 @@ TEST_F(DatasetCommandsTest, AddUploadsToADistantServer) {
             "mode=replace&query=select%20%2A%20from%20input&key=a&source_name=flights.csv");
   EXPECT_EQ(out_, "flights@2\t3000000 rows\t2 columns\t13.0 MiB\n");
   EXPECT_THAT(err_, HasSubstr("warning: 3 rows could not be taken"));
-  EXPECT_THAT(err_, HasSubstr("warning: delay has outliers"));
+  EXPECT_THAT(err_, HasSubstr("warning: delay: has outliers"));
   EXPECT_THAT(err_, HasSubstr("next: cromford train flights"));
 }
 

@@ -22,6 +22,7 @@ namespace cromford::cli {
 namespace {
 
 constexpr std::string_view kPipeline = "flights-late";
+constexpr std::string_view kLabel = "late";
 constexpr std::string_view kAnswers = "flights-february-answers";
 constexpr std::string_view kFebruary = "date >= '2001-02-01' and date < '2001-03-01'";
 constexpr std::string_view kPackagePath =
@@ -75,10 +76,41 @@ absl::StatusOr<Trained> run_line(Session& session, const std::string& yaml) {
   return trained;
 }
 
+// The columns of the dataset that the model does not take; a client would not send them.
+absl::StatusOr<std::vector<std::string>> superfluous_columns(Session& session,
+                                                             const Trained& trained,
+                                                             const VersionPath& dataset) {
+  TRY(const base::Json version, session.get(dataset.path));
+  std::vector<std::string> names;
+  for (const base::Json& column : array_field(version, "schema")) {
+    const base::Json& taken = array_field(trained.document, "columns");
+    const std::string name = text_field(column, "name");
+    if (name != kLabel && std::none_of(taken.begin(), taken.end(), [&](const base::Json& other) {
+          return text_field(other, "name") == name;
+        })) {
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
+// One line of the export; nullopt where it has no label.
+std::optional<FlightRow> flight_of(std::string line, std::span<const std::string> superfluous) {
+  const std::optional<std::string> label = take_field(line, kLabel);
+  if (label != "true" && label != "false") {
+    return std::nullopt;
+  }
+  for (const std::string& name : superfluous) {
+    take_field(line, name);
+  }
+  return FlightRow{std::move(line), label == "true"};
+}
+
 // February's flights as the server has them, one JSON object each.
-absl::StatusOr<std::vector<FlightRow>> february(Session& session, const std::string& dataset,
+absl::StatusOr<std::vector<FlightRow>> february(Session& session, const Trained& trained,
                                                 size_t rows_max) {
-  TRY(const VersionPath path, version_path("datasets", "dataset", dataset));
+  TRY(const VersionPath path, version_path("datasets", "dataset", trained.dataset));
+  TRY(const std::vector<std::string> superfluous, superfluous_columns(session, trained, path));
   TRY(Client* const client, session.client());
   std::vector<FlightRow> rows;
   std::string rest;
@@ -89,8 +121,7 @@ absl::StatusOr<std::vector<FlightRow>> february(Session& session, const std::str
     rest += piece;
     size_t start = 0;
     for (size_t end = rest.find('\n'); end != std::string::npos; end = rest.find('\n', start)) {
-      std::optional<FlightRow> row =
-          take_label(std::string_view(rest).substr(start, end - start), "late");
+      std::optional<FlightRow> row = flight_of(rest.substr(start, end - start), superfluous);
       readable = readable && row.has_value();
       if (row && rows.size() < rows_max) {
         rows.push_back(*std::move(row));
@@ -102,7 +133,7 @@ absl::StatusOr<std::vector<FlightRow>> february(Session& session, const std::str
   };
   TRY(client->send(request));
   if (!readable || rows.empty()) {
-    return base::damaged(fmt::format("the rows of {} are not those of this demo", dataset),
+    return base::damaged(fmt::format("the rows of {} are not those of this demo", trained.dataset),
                          "delete the dataset and run the demo again");
   }
   return rows;
@@ -238,7 +269,7 @@ absl::Status demo_flights(const Invocation& call, Session& session) {
                             " {}",
                             kPipeline));
   TRY(const std::vector<FlightRow> rows,
-      february(session, trained.dataset, static_cast<size_t>(call.integer("--rows", INT64_MAX))));
+      february(session, trained, static_cast<size_t>(call.integer("--rows", INT64_MAX))));
   TRY(const Sent sent, send_february(session, rows));
   session.output().table(sent.table);
   tell(session, "\n3. what happened is joined, and the server judges the answers");

@@ -47,15 +47,20 @@ TEST_F(DemoTest, TheRawFileIsFoundOrItsAbsenceExplained) {
   EXPECT_OK(find_flights("", environment_));
 }
 
-TEST(DemoTrafficTest, TheLabelIsTakenOutOfARow) {
-  const auto last = take_label(R"({"a":1,"b":null,"late":true})", "late");
-  EXPECT_EQ(last->inputs, R"({"a":1,"b":null})");
-  EXPECT_TRUE(last->late);
-  const auto first = take_label(R"({"late":false,"a":1})", "late");
-  EXPECT_EQ(first->inputs, R"({"a":1})");
-  EXPECT_FALSE(first->late);
-  EXPECT_FALSE(take_label(R"({"a":1})", "late").has_value());
-  EXPECT_FALSE(take_label(R"({"late":null})", "late").has_value());
+TEST(DemoTrafficTest, FieldsAreTakenOutOfARow) {
+  std::string row = R"({"a":1,"b":"x, \"y\" }","late":true})";
+  EXPECT_EQ(take_field(row, "late"), "true");
+  EXPECT_EQ(row, R"({"a":1,"b":"x, \"y\" }"})");
+  EXPECT_EQ(take_field(row, "b"), R"("x, \"y\" }")");
+  EXPECT_EQ(row, R"({"a":1})");
+  EXPECT_EQ(take_field(row, "b"), std::nullopt);
+  EXPECT_EQ(take_field(row, "a"), "1");
+  EXPECT_EQ(row, "{}");
+  std::string first = R"({"a":null,"b":2})";
+  EXPECT_EQ(take_field(first, "a"), "null");
+  EXPECT_EQ(first, R"({"b":2})");
+  std::string broken = R"({"a":"\)";
+  EXPECT_TRUE(take_field(broken, "a").has_value());
 }
 
 TEST(DemoTrafficTest, ProbabilitiesAreReadInOrder) {
@@ -110,11 +115,14 @@ TEST_F(DemoTest, TheWholeStoryAgainstAScriptedServer) {
      {200, R"({"variants":[{"model":"flights-late","model_version":1,"role":"champion"}]})"});
   on("GET", "/models/flights-late/versions/1",
      {200, R"({"model":"flights-late","version":1,"importance":[{"column":"origin","share":1}],
+              "columns":[{"name":"origin","type":"text"}],
               "lineage":{"dataset":"flights","dataset_version":1}})"});
+  on("GET", "/datasets/flights/versions/1",
+     {200, R"({"schema":[{"name":"date"},{"name":"origin"},{"name":"late"}]})"});
   std::string february;
   for (int i = 0; i < 1200; ++i) {
-    february += i % 4 == 0 ? "{\"origin\":\"ORD\",\"late\":true}\n"
-                           : "{\"origin\":\"LAX\",\"late\":false}\n";
+    february += i % 4 == 0 ? "{\"date\":\"2001-02-01\",\"origin\":\"ORD\",\"late\":true}\n"
+                           : "{\"date\":\"2001-02-01\",\"origin\":\"LAX\",\"late\":false}\n";
   }
   on("GET", "/datasets/flights/versions/1/export", {200, february, "application/jsonl"});
   on("POST", "/endpoints/flights-late:predict", predict_quarter);
@@ -123,10 +131,12 @@ TEST_F(DemoTest, TheWholeStoryAgainstAScriptedServer) {
   on("POST", "/models/flights-late/versions/1:evaluate",
      {202, R"({"id":"j3","state":"succeeded","result":{"metrics":{"auc":{"value":0.75}},
               "reliability":[{"mean_prediction":0.25,"observed":0.26,"row_count":1200}]}})"});
-  EXPECT_EQ(run({"demo", "flights", "--data", write_file("f.parquet", "x"), "--rows", "1100"}), 0)
+  ASSERT_EQ(run({"demo", "flights", "--data", write_file("f.parquet", "x"), "--rows", "1100"}), 0)
       << err_;
   EXPECT_EQ(server_.requests(in_project("POST", "/endpoints/flights-late:predict")).size(),
             3U + 1100U + 1100U);
+  const auto predictions = server_.requests(in_project("POST", "/endpoints/flights-late:predict"));
+  EXPECT_THAT(predictions[0].body, HasSubstr(R"("rows":[{"origin":"ORD"},{"origin":"LAX"},)"));
   const auto answers =
       server_.requests(in_project("POST", "/datasets/flights-february-answers/versions"));
   EXPECT_THAT(answers[0].body, ::testing::StartsWith("id,probability,late\nfebruary-1,0.25,true\n"
@@ -150,7 +160,8 @@ TEST_F(DemoTest, AFailedRequestEndsTheTraffic) {
      {200, R"({"variants":[{"model":"flights-late","model_version":1}]})"});
   on("GET", "/models/flights-late/versions/1",
      {200, R"({"lineage":{"dataset":"flights","dataset_version":1}})"});
-  on("GET", "/datasets/flights/versions/1/export", {200, "{\"late\":true}\n"});
+  on("GET", "/datasets/flights/versions/1", {200, "{}"});
+  on("GET", "/datasets/flights/versions/1/export", {200, "{\"late\":true}\n", "application/jsonl"});
   on("POST", "/endpoints/flights-late:predict",
      {429, R"({"status":429,"code":"RESOURCE_EXHAUSTED","detail":"too many rows"})"});
   EXPECT_EQ(run({"demo", "flights", "--data", write_file("f.parquet", "x")}), 1);

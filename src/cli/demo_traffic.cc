@@ -79,26 +79,33 @@ double LoadResult::latency_us(double level) const {
   return latencies_us[static_cast<size_t>(level * last + 0.5)];
 }
 
-std::optional<FlightRow> take_label(std::string_view line, std::string_view label) {
-  const std::string key = fmt::format("\"{}\":", label);
-  const size_t start = line.find(key);
-  if (start == std::string_view::npos) {
+std::optional<std::string> take_field(std::string& object, std::string_view name) {
+  const std::string key = fmt::format("\"{}\":", name);
+  size_t begin = object.find(key);
+  if (begin == std::string::npos || begin == 0 ||
+      (object[begin - 1] != ',' && object[begin - 1] != '{')) {
     return std::nullopt;
   }
-  const std::string_view value = line.substr(start + key.size());
-  const bool late = value.starts_with("true");
-  if (!late && !value.starts_with("false")) {
-    return std::nullopt;
+  const size_t start = begin + key.size();
+  size_t end = start;
+  bool quoted = false;
+  for (; end < object.size() && (quoted || (object[end] != ',' && object[end] != '}')); ++end) {
+    if (object[end] == '\\') {
+      ++end;
+    } else if (object[end] == '"') {
+      quoted = !quoted;
+    }
   }
-  size_t begin = start;
-  size_t end = start + key.size() + (late ? 4 : 5);
+  end = std::min(end, object.size());
+  std::string value = object.substr(start, end - start);
   // One of the commas around it goes too.
-  if (begin > 0 && line[begin - 1] == ',') {
+  if (object[begin - 1] == ',') {
     --begin;
-  } else if (end < line.size() && line[end] == ',') {
+  } else if (end < object.size() && object[end] == ',') {
     ++end;
   }
-  return FlightRow{std::string(line.substr(0, begin)) + std::string(line.substr(end)), late};
+  object.erase(begin, end - begin);
+  return value;
 }
 
 std::vector<double> probabilities_of(std::string_view answer) {

@@ -41,12 +41,13 @@ struct LoadResult {
 // One row of the export of a dataset (a JSON object on one line), taken apart into what a client
 // would know and what happened.
 struct FlightRow {
-  std::string inputs;  // The object without its label.
+  std::string inputs;  // The object without its label and the columns that the model does not take.
   bool late = false;
 };
 
-// Takes the boolean field `label` out of the line. nullopt where it is not there.
-std::optional<FlightRow> take_label(std::string_view line, std::string_view label);
+// Takes a field with a plain value (no object, no array) out of a JSON object on one line, and
+// gives the text of its value. nullopt, and an unchanged object, where it has no such field.
+std::optional<std::string> take_field(std::string& object, std::string_view name);
 
 // The "probability" of each prediction in the answer of `:predict`, in order; fewer than there are
 // predictions where one has none.

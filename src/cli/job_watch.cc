@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds kFirstWait{10};
 constexpr std::chrono::milliseconds kLongestWait{250};
 // A server that restarts takes its jobs up again; until then it is asked this often.
 constexpr int kLostMax = 20;
-constexpr int kBarWidth = 20;
+constexpr int kBarWidth = 14;
 
 std::string bar(double fraction) {
   const int full = static_cast<int>(std::lround(std::clamp(fraction, 0.0, 1.0) * kBarWidth));
@@ -29,25 +29,26 @@ std::string bar(double fraction) {
   return text;
 }
 
-// What training tells of itself while it runs.
+// What training tells of itself while it runs, the most telling first: a narrow terminal cuts the
+// end off.
 std::string live_figures(const base::Json& detail) {
   std::string text;
-  if (const auto trials = integer_field(detail, "trials_done"); trials && *trials > 0) {
-    text += fmt::format("  {} trial{}", *trials, *trials == 1 ? "" : "s");
+  if (const auto eta = number_field(detail, "eta_s"); eta && *eta > 0) {
+    text += fmt::format("  {} left", seconds_cell(std::ceil(*eta)).shown);
   }
   const base::Json& best = field(detail, "best");
   if (const auto score = number_field(best, "score"); score) {
     text += fmt::format("  best {} {} ({})", text_field(detail, "metric"), score_cell(*score).shown,
                         text_field(best, "learner"));
   }
+  if (const auto trials = integer_field(detail, "trials_done"); trials && *trials > 0) {
+    text += fmt::format("  {} trial{}", *trials, *trials == 1 ? "" : "s");
+  }
   if (const auto rows = integer_field(detail, "rows"); rows && *rows > 0) {
     text += fmt::format("  {} rows", with_thousands(*rows));
   }
   if (const std::string step = text_field(detail, "step"); !step.empty()) {
     text += "  " + step;
-  }
-  if (const auto eta = number_field(detail, "eta_s"); eta && *eta > 0) {
-    text += fmt::format("  {} left", seconds_cell(*eta).shown);
   }
   return text;
 }
@@ -163,9 +164,10 @@ std::string progress_line(const base::Json& job, const std::string& what, double
   const std::string stage = text_field(job, "stage");
   const double fraction = number_field(job, "progress").value_or(0);
   const std::string state = text_field(job, "state");
-  return fmt::format("{} {} {:3.0f}%  {}{}  {}", what, bar(fraction), fraction * 100,
+  return fmt::format("{} {} {:.0f}% {}  {}{}", what, bar(fraction), fraction * 100,
+                     seconds_cell(elapsed_s).shown,
                      state == "queued" ? std::string("waiting for its turn") : stage,
-                     live_figures(field(job, "detail")), seconds_cell(elapsed_s).shown);
+                     live_figures(field(job, "detail")));
 }
 
 absl::StatusOr<base::Json> wait_for_job(Session& session, const base::Json& job,

@@ -89,6 +89,14 @@ std::string split_in_words(const base::Json& split) {
   if (!split.is_object()) {
     return shown_value(split);
   }
+  const auto train_rows = integer_field(split, "train_rows");
+  const auto test_rows = integer_field(split, "test_rows");
+  if (train_rows && test_rows) {
+    const std::string from = text_field(split, "test_from");
+    return fmt::format("{}: {} rows to learn, {} to test{}", text_field(split, "method"),
+                       with_thousands(*train_rows), with_thousands(*test_rows),
+                       from.empty() ? "" : " (from " + time_cell(from).shown + ")");
+  }
   std::vector<std::string> words;
   for (const auto& [name, value] : split.items()) {
     if (value.is_number_integer()) {

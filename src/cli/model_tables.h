@@ -21,7 +21,7 @@ void print_metrics(const base::Json& document, Output& output);
 void print_importance(const base::Json& document, Output& output, size_t count);
 // Its `warnings`, on standard error.
 void print_warnings(const base::Json& document, Output& output);
-// "by time: 406,591 training, 101,648 test rows".
+// "time: 406,591 rows to learn, 101,648 to test (from 2001-01-25 09:14)".
 std::string split_in_words(const base::Json& split);
 // "0.7553 (0.7540 .. 0.7566)" of {value, lower, upper}, or of a bare number.
 Cell metric_cell(const base::Json& metric);

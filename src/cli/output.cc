@@ -16,6 +16,8 @@
 namespace cromford::cli {
 namespace {
 
+constexpr size_t kFieldsShown = 5;
+
 std::string_view escape_of(Colour colour) {
   switch (colour) {
     case Colour::kPlain:
@@ -297,9 +299,9 @@ void Output::facts(const Facts& facts) {
   before_out();
   TextTable table({{""}, {"", Align::kLeft, true}});
   for (const auto& [name, value] : facts.all()) {
-    if (for_people()) {
+    if (for_people() && !value.shown.empty()) {
       table.add({coloured(name, Colour::kDim), value});
-    } else {
+    } else if (!for_people()) {
       *environment_.out << name << "\t" << one_line(value.raw) << "\n";
     }
   }
@@ -347,8 +349,12 @@ void Output::error(const absl::Status& status) {
     return;
   }
   *environment_.err << paint("error:", Colour::kRed, true) << " " << base::message(status) << "\n";
-  for (const base::FieldError& field : base::field_errors(status)) {
-    *environment_.err << "  " << field.pointer << ": " << field.detail << "\n";
+  const std::vector<base::FieldError> fields = base::field_errors(status);
+  for (size_t i = 0; i < std::min(fields.size(), kFieldsShown); ++i) {
+    *environment_.err << "  " << fields[i].pointer << ": " << fields[i].detail << "\n";
+  }
+  if (fields.size() > kFieldsShown) {
+    *environment_.err << fmt::format("  and {} more\n", fields.size() - kFieldsShown);
   }
   const std::string remedy = base::remedy(status);
   if (!remedy.empty()) {

@@ -12,6 +12,24 @@
 #include "cli/pipelines.h"
 
 namespace cromford::cli {
+namespace {
+
+// The plain values of a step's result: "model flights-late, model_version 1".
+std::string in_short(const base::Json& result) {
+  std::vector<std::string> words;
+  if (result.is_object()) {
+    for (const auto& [key, value] : result.items()) {
+      if (value.is_number_integer()) {
+        words.push_back(fmt::format("{} {}", key, with_thousands(value.get<int64_t>())));
+      } else if (value.is_string() || value.is_number()) {
+        words.push_back(fmt::format("{} {}", key, shown_value(value)));
+      }
+    }
+  }
+  return base::join(words, ", ");
+}
+
+}  // namespace
 
 absl::StatusOr<std::string> pipeline_name_of(std::string_view yaml, std::string_view file) {
   for (const std::string_view line : base::split(yaml, '\n')) {
@@ -51,13 +69,11 @@ absl::StatusOr<base::Json> run_pipeline_and_wait(Session& session, const std::st
 void print_steps(const base::Json& run, Output& output) {
   TextTable table({{"STEP"}, {"STATE"}, {"TIME", Align::kRight}, {"RESULT", Align::kLeft, true}});
   for (const base::Json& step : array_field(run, "steps")) {
-    std::string result = text_field(step, "reason");
-    if (result.empty()) {
-      const base::Json& value = field(step, "result");
-      result = value.is_object() && value.empty() ? "" : shown_value(value);
-    }
+    const std::string state = text_field(step, "state");
+    const std::string result =
+        state == "succeeded" ? in_short(field(step, "result")) : text_field(step, "reason");
     const auto seconds = number_field(step, "seconds");
-    table.add({text_field(step, "step"), state_cell(text_field(step, "state")),
+    table.add({text_field(step, "step"), state_cell(state),
                seconds ? seconds_cell(*seconds) : Cell(""), result});
   }
   output.table(table);

@@ -76,7 +76,7 @@ void print_trials(const base::Json& run, Output& output) {
     const auto score = number_field(trial, "score");
     const auto spread = number_field(trial, "spread");
     const base::Json& settings = field(trial, "settings");
-    std::string text;
+    std::string text = settings.is_string() ? shown_value(settings) : std::string();
     if (settings.is_object()) {
       for (const auto& [key, value] : settings.items()) {
         text += fmt::format(
