@@ -19,10 +19,47 @@ double weight_at(const Workbench& bench, size_t i) {
   return bench.scored_weights().empty() ? 1.0 : bench.scored_weights()[i];
 }
 
-// Which part a row falls into, for cross-fitting.
-size_t part_of(size_t i) {
+// Which part a row falls into, for cross-fitting. Rows of a split by time are parted into stretches
+// of time: a correction must hold for other days than those it was fitted on.
+size_t part_of(const Workbench& bench, size_t i) {
+  if (bench.split().method.ends_with("time")) {
+    return i * kParts / bench.scored().size();
+  }
   return (i * 2654435761U >> 7) % kParts;
 }
+
+// Losses before and after a correction, summed over each part.
+struct PartLosses {
+  double before[kParts] = {};
+  double after[kParts] = {};
+  double weight[kParts] = {};
+
+  void add(size_t part, double row_weight, double loss_before, double loss_after) {
+    before[part] += row_weight * loss_before;
+    after[part] += row_weight * loss_after;
+    weight[part] += row_weight;
+  }
+
+  // The relative gain where it is more than chance: above its standard error over the parts and
+  // above kNoise; else 0.
+  double gain() const {
+    double sum = 0;
+    double squares = 0;
+    double all_before = 0;
+    double all_after = 0;
+    for (size_t p = 0; p < kParts; ++p) {
+      const double each = weight[p] > 0 ? (before[p] - after[p]) / weight[p] : 0;
+      sum += each;
+      squares += each * each;
+      all_before += before[p];
+      all_after += after[p];
+    }
+    const double mean = sum / kParts;
+    const double variance = std::max(0.0, squares / kParts - mean * mean) / (kParts - 1);
+    const double relative = (all_before - all_after) / std::max(all_before, 1e-300);
+    return mean > std::sqrt(variance) && relative > kNoise ? relative : 0;
+  }
+};
 
 double logistic_loss(double margin, double label) {
   return std::max(margin, 0.0) - margin * label + std::log1p(std::exp(-std::abs(margin)));
@@ -65,46 +102,39 @@ bool rises(const Eigen::Vector3d& w, double lowest, double highest) {
   return w[1] + 2 * w[2] * lowest > 1e-3 && w[1] + 2 * w[2] * highest > 1e-3;
 }
 
-// The cross-fitted log loss; infinity where a part's fit does not rise.
+// The gain of rows that the correction was not fitted on; 0 where a part's fit does not rise.
 double cross_fitted(const Workbench& bench, std::span<const double> margins, int degree,
                     double lowest, double highest) {
-  double sum = 0;
-  double total = 0;
+  PartLosses losses;
   for (size_t part = 0; part < kParts; ++part) {
-    const Eigen::Vector3d w =
-        fit_logistic(bench, margins, degree, [part](size_t i) { return part_of(i) != part; });
+    const Eigen::Vector3d w = fit_logistic(
+        bench, margins, degree, [&bench, part](size_t i) { return part_of(bench, i) != part; });
     if (!rises(w, lowest, highest)) {
-      return std::numeric_limits<double>::infinity();
+      return 0;
     }
     for (size_t i = 0; i < margins.size(); ++i) {
-      if (part_of(i) == part) {
-        sum += weight_at(bench, i) *
-               logistic_loss(apply_logistic(w, margins[i]), bench.scored_labels()[i]);
-        total += weight_at(bench, i);
+      if (part_of(bench, i) == part) {
+        const double label = bench.scored_labels()[i];
+        losses.add(part, weight_at(bench, i), logistic_loss(margins[i], label),
+                   logistic_loss(apply_logistic(w, margins[i]), label));
       }
     }
   }
-  return sum / total;
+  return losses.gain();
 }
 
 model::Calibration fit_binary(const Workbench& bench, std::span<const double> margins) {
-  double plain = 0;
-  double total = 0;
-  for (size_t i = 0; i < margins.size(); ++i) {
-    plain += weight_at(bench, i) * logistic_loss(margins[i], bench.scored_labels()[i]);
-    total += weight_at(bench, i);
-  }
-  double best = plain / total * (1 - kNoise);
   const auto [lowest, highest] = std::minmax_element(margins.begin(), margins.end());
+  double best = 0;
   model::Calibration result;
   for (const int degree : {1, 2}) {
     if (degree == 2 && margins.size() < kRowsForSquare) {
       continue;
     }
-    const double loss = cross_fitted(bench, margins, degree, *lowest, *highest);
+    const double gain = cross_fitted(bench, margins, degree, *lowest, *highest);
     const Eigen::Vector3d w = fit_logistic(bench, margins, degree, [](size_t) { return true; });
-    if (loss < best && rises(w, *lowest, *highest)) {
-      best = loss * (1 - kNoise);
+    if (gain > best && rises(w, *lowest, *highest)) {
+      best = gain + kNoise;
       result = {.kind = model::CalibrationKind::kQuadratic,
                 .scale = {w[1]},
                 .offset = {w[0]},
@@ -180,37 +210,40 @@ VectorFit fit_vector(const Workbench& bench, std::span<const double> margins, bo
   return fit;
 }
 
-double vector_loss(const Workbench& bench, std::span<const double> margins, const VectorFit& fit,
-                   size_t part, bool all) {
+// As cross_fitted(), of a temperature or of scales and offsets.
+double cross_fitted_vector(const Workbench& bench, std::span<const double> margins,
+                           bool temperature) {
   const size_t k = bench.outputs();
+  const VectorFit none{.scale = std::vector<double>(k, 1.0), .offset = std::vector<double>(k, 0.0)};
   std::vector<double> p(k);
-  double sum = 0;
-  for (size_t i = 0; i < margins.size() / k; ++i) {
-    if (all || part_of(i) == part) {
-      sum += weight_at(bench, i) * softmax_loss(fit, margins.subspan(i * k, k),
-                                                static_cast<size_t>(bench.scored_labels()[i]), p);
+  PartLosses losses;
+  for (size_t part = 0; part < kParts; ++part) {
+    const VectorFit fit = fit_vector(bench, margins, temperature, [&bench, part](size_t i) {
+      return part_of(bench, i) != part;
+    });
+    for (size_t i = 0; i < margins.size() / k; ++i) {
+      if (part_of(bench, i) == part) {
+        const auto row = margins.subspan(i * k, k);
+        const auto label = static_cast<size_t>(bench.scored_labels()[i]);
+        const double before = softmax_loss(none, row, label, p);
+        losses.add(part, weight_at(bench, i), before, softmax_loss(fit, row, label, p));
+      }
     }
   }
-  return sum;
+  return losses.gain();
 }
 
 model::Calibration fit_multiclass(const Workbench& bench, std::span<const double> margins) {
   const size_t k = bench.outputs();
-  const VectorFit none{.scale = std::vector<double>(k, 1.0), .offset = std::vector<double>(k, 0.0)};
-  double best = vector_loss(bench, margins, none, 0, true) * (1 - kNoise);
+  double best = 0;
   model::Calibration result;
   for (const bool temperature : {true, false}) {
     if (!temperature && margins.size() / k < 50 * k) {
       continue;
     }
-    double loss = 0;
-    for (size_t part = 0; part < kParts; ++part) {
-      const VectorFit fit =
-          fit_vector(bench, margins, temperature, [part](size_t i) { return part_of(i) != part; });
-      loss += vector_loss(bench, margins, fit, part, false);
-    }
-    if (loss < best) {
-      best = loss * (1 - kNoise);
+    const double gain = cross_fitted_vector(bench, margins, temperature);
+    if (gain > best) {
+      best = gain + kNoise;
       VectorFit fit = fit_vector(bench, margins, temperature, [](size_t) { return true; });
       result = {.kind = model::CalibrationKind::kVector,
                 .scale = std::move(fit.scale),

@@ -19,7 +19,7 @@ namespace cromford::learn {
 // Binary: sigma(a + b m + c m^2) where that rises over all margins seen, else affine; under 1,000
 // rows affine only. Multiclass: one temperature, or a scale and offset per class. Fitted by Newton
 // steps on log loss, and kept only where it lowers the log loss of rows it was not fitted on (five
-// parts) by more than noise; else kNone. Regression: kNone.
+// parts; of a split by time, five stretches) by more than noise; else kNone. Regression: kNone.
 model::Calibration fit_calibration(const Workbench& bench, std::span<const double> margins);
 
 // Applies the calibration to all rows.

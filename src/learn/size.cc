@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "base/limits.h"
@@ -28,7 +29,7 @@ size_t features_of(Role role, size_t rows) {
     case Role::kBoolean:
       return 1;
     case Role::kTime:
-      return 8;
+      return 10;
     case Role::kCategory:
       return 5;
     case Role::kText:
@@ -100,6 +101,15 @@ absl::StatusOr<SizePlan> plan_sizes(const table::Table& table, const TrainSettin
   const double trial_rows = 0.2 * budget_s / (kTypicalRounds * width * outputs * kRoundSeconds);
   plan.search_rows_max = static_cast<size_t>(std::max(2000.0, trial_rows));
   plan.fold_rows_max = static_cast<size_t>(std::clamp(trial_rows / 4, 1000.0, 50000.0));
+  // How many rounds a trial may have in three tenths of the budget, and how many it would need:
+  // more rows can be told apart more finely.
+  const double taught = 0.7 * std::min(static_cast<double>(problem.row_count()),
+                                       static_cast<double>(plan.search_rows_max));
+  const double folds =
+      static_cast<double>(problem.row_count()) <= static_cast<double>(plan.fold_rows_max) ? 5 : 1;
+  const double rounds = 0.3 * budget_s / (taught * folds * width * outputs * kRoundSeconds);
+  const double needed = std::clamp(25 * std::sqrt(taught / 30000), 10.0, 100.0);
+  plan.rate_least = std::min(needed / rounds, 0.3);
   plan.linear_cells_max = static_cast<size_t>(std::clamp(budget_s * 2e5, 2e5, 1e7));
   return plan;
 }

@@ -18,6 +18,7 @@ namespace cromford::learn {
 struct SizePlan {
   size_t fold_rows_max = 50000;        // See SplitOptions.
   size_t search_rows_max = SIZE_MAX;   // See WorkbenchOptions.
+  double rate_least = 0;               // See SearchOptions.
   size_t linear_cells_max = 10000000;  // See WorkbenchOptions.
 };
 

@@ -92,6 +92,7 @@ class Run {
     TRY(problem_, understand(table_, settings_));
     TRY(const SizePlan sizes,
         plan_sizes(table_, settings_, pace_.timed() ? pace_.budget_s() : 0, threads_, problem_));
+    rate_least_ = sizes.rate_least;
     TRY(context_.cancel.check());
     TRY(split_, split_rows(table_, problem_,
                            {.seed = settings_.seed, .fold_rows_max = sizes.fold_rows_max}));
@@ -144,6 +145,7 @@ class Run {
                           .threads = threads_,
                           .linear = wants(settings_, "linear"),
                           .boosting = wants(settings_, "boosting"),
+                          .rate_least = settings_.trials ? 0 : rate_least_,
                           .refit_factor = bench_->refit_factor()};
     options.done = [this](const Trial& trial) { note(trial); };
     TRY(trials_, search(*bench_, options, pace_));
@@ -383,6 +385,7 @@ class Run {
   Ensemble ensemble_;
   Answer answer_;
   Timing timing_;
+  double rate_least_ = 0;
   size_t trials_done_ = 0;
   std::string best_learner_;
   std::optional<double> best_score_;

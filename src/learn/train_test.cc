@@ -55,7 +55,7 @@ TEST(TrainTest, BinaryLearnsWhatIsThere) {
   EXPECT_LT(report["metrics"]["log_loss"]["value"].get<double>(),
             report["baseline_metrics"]["log_loss"]["value"].get<double>() - 0.1);
   EXPECT_LT(report["metrics"]["calibration_error"]["value"].get<double>(), 0.15);
-  EXPECT_EQ(report["trials"].size(), 5U);
+  EXPECT_EQ(report["trials"].size(), 4U);
   double shares = 0;
   for (const Json& each : report["importance"]) {
     shares += each["share"].get<double>();

@@ -126,7 +126,9 @@ class Planner {
     std::vector<DatePart> trends = {DatePart::kEpochDays};
     std::vector<DatePart> waves;
     if (timed) {
-      cycles.insert(cycles.end(), {DatePart::kHour, DatePart::kMinute});
+      // The waves tell the moment of the day more finely than the hour, at one split.
+      cycles.insert(cycles.end(),
+                    {DatePart::kHour, DatePart::kMinute, DatePart::kDaySine, DatePart::kDayCosine});
       waves.insert(waves.end(), {DatePart::kDaySine, DatePart::kDayCosine});
     }
     if (days >= 14) {

@@ -42,12 +42,11 @@ double rounded(double value) {
   return std::round(value / scale) * scale;
 }
 
-double base_rate(size_t rows) {
-  return rows < 2000 ? 0.04 : rows < 20000 ? 0.06 : 0.1;
+double base_rate(size_t rows, const SearchOptions& options) {
+  return std::max(options.rate_least, rows < 2000 ? 0.04 : rows < 20000 ? 0.06 : 0.1);
 }
 
-BoostingConfig portfolio(size_t rank, size_t rows) {
-  const double rate = base_rate(rows);
+BoostingConfig portfolio(size_t rank, size_t rows, double rate) {
   const bool small = rows < 3000;
   switch (rank) {
     case 0:
@@ -81,9 +80,9 @@ BoostingConfig portfolio(size_t rank, size_t rows) {
   }
 }
 
-BoostingConfig random_config(base::Random random, size_t rows) {
+BoostingConfig random_config(base::Random random, size_t rows, double rate) {
   BoostingConfig config;
-  config.learning_rate = rounded(base_rate(rows) * log_uniform(random, 0.5, 1.5));
+  config.learning_rate = rounded(rate * log_uniform(random, 0.5, 1.5));
   if (random.uniform() < 0.5) {
     config.depth = 3 + static_cast<uint32_t>(random.below(7));
   } else {
@@ -234,7 +233,8 @@ TrialSpec spec_of(size_t number, const SearchOptions& options, size_t rows) {
     return spec;
   }
   spec.learner = "boosting";
-  spec.boosting = rank < 4 ? portfolio(rank, rows) : random_config(random, rows);
+  const double rate = base_rate(rows, options);
+  spec.boosting = rank < 4 ? portfolio(rank, rows, rate) : random_config(random, rows, rate);
   return spec;
 }
 

@@ -26,6 +26,8 @@ struct SearchOptions {
   size_t threads = 1;
   bool linear = true;
   bool boosting = true;
+  // The least learning rate of boosted trees: a short budget needs longer steps.
+  double rate_least = 0;
   // Seconds that fitting a trial again on all rows takes, as a multiple of its longest fold.
   double refit_factor = 1.3;
   // Called after each trial, under a lock.
