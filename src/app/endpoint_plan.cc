@@ -99,6 +99,7 @@ absl::StatusOr<base::Json> plan_split(const base::Json& before, const base::Json
   RequestReader reader(request, "the split");
   const base::Json weights = reader.object_or_empty("weights");
   TRY(reader.finish());
+  RequestReader shares(weights, "the weights", "/weights");
   base::Json variants = before.at("variants");
   int64_t sum = 0;
   size_t named = 0;
@@ -111,21 +112,15 @@ absl::StatusOr<base::Json> plan_split(const base::Json& before, const base::Json
       return base::invalid(fmt::format("the split says nothing of version {}", version),
                            "give every version that answers a weight, 0 for none");
     }
-    const base::Json& weight = weights[version];
-    if (!weight.is_number_integer() || weight.get<int64_t>() < 0 ||
-        weight.get<int64_t>() > kWhole) {
-      return base::with_field_error(
-          base::invalid(
-              fmt::format("the weight of version {} is no whole number from 0 to 100", version)),
-          {"/weights/" + version, "must be a whole number from 0 to 100"});
-    }
+    const int64_t weight = shares.integer_or(version, 0, 0, kWhole);
     variant["weight"] = weight;
-    if (variant.value("role", std::string()) == "shadow" && weight.get<int64_t>() > 0) {
+    if (variant.value("role", std::string()) == "shadow" && weight > 0) {
       variant["role"] = "challenger";
     }
-    sum += weight.get<int64_t>();
+    sum += weight;
     ++named;
   }
+  TRY(shares.status());
   if (named != weights.size()) {
     return base::invalid("the split names a version that this endpoint does not have",
                          "show the endpoint to see its versions");

@@ -77,7 +77,7 @@ TEST(EndpointPlanTest, ASplitNamesEveryVersionAndSumsToTheWhole) {
   EXPECT_THAT(plan_split(canary, {{"weights", {{"1", 50}, {"2", 50}, {"9", 0}}}}, "t"),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("does not have")));
   EXPECT_THAT(plan_split(canary, {{"weights", {{"1", 101}, {"2", -1}}}}, "t"),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("weight of version 1")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("from 0 to 100")));
 }
 
 TEST(EndpointPlanTest, WhatWouldBreakCallersIsRefused) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/dataset_files.h"
+#include "app/judge.h"
 #include "app/worker.h"
 #include "base/name.h"
 #include "learn/rows.h"
@@ -18,81 +19,6 @@
 
 namespace cromford::app {
 namespace {
-
-constexpr size_t kBatchRows = 1024;
-
-metric::Task metric_task(model::Task task) {
-  switch (task) {
-    case model::Task::kBinary:
-      return metric::Task::kBinary;
-    case model::Task::kMulticlass:
-      return metric::Task::kMulticlass;
-    default:
-      return metric::Task::kRegression;
-  }
-}
-
-// Truth and prediction of the rows that have both.
-struct Judged {
-  std::vector<double> labels;
-  std::vector<double> predictions;
-  size_t left_out = 0;  // Rows whose truth is missing or a class that the model does not know.
-};
-
-// The label as the metrics want it; NaN where the row cannot be judged.
-absl::StatusOr<std::vector<double>> read_labels(const table::Column& column,
-                                                const model::Package& package) {
-  std::vector<double> labels(
-      static_cast<size_t>(static_cast<int64_t>(
-          std::max({column.numbers.size(), column.integers.size(), column.codes.size()}))),
-      std::numeric_limits<double>::quiet_NaN());
-  for (size_t i = 0; i < labels.size(); ++i) {
-    const auto row = static_cast<int64_t>(i);
-    if (!column.valid(row)) {
-      continue;
-    }
-    const std::string text = table::cell_text(column, row);
-    if (package.task() == model::Task::kRegression) {
-      TRY(const model::Value value, model::parse_value(model::InputType::kNumber, text));
-      labels[i] = value.number;
-      continue;
-    }
-    const auto& classes = package.classes();
-    const auto found = std::find(classes.begin(), classes.end(), text);
-    if (found != classes.end()) {
-      labels[i] = static_cast<double>(found - classes.begin());
-    }
-  }
-  return labels;
-}
-
-absl::StatusOr<std::vector<double>> predict_all(const table::Table& rows,
-                                                const model::Package& package,
-                                                flow::WorkerContext& context) {
-  TRY(const learn::ModelRows inputs, learn::ModelRows::create(rows, package.contract()));
-  model::Workspace workspace;
-  learn::ModelRows::BatchViews views;
-  std::vector<double> predictions;
-  for (size_t first = 0; first < inputs.row_count(); first += kBatchRows) {
-    TRY(context.cancel().check());
-    const size_t count = std::min(kBatchRows, inputs.row_count() - first);
-    const model::Predictions out = package.predict(inputs.batch(first, count, views), workspace);
-    for (size_t row = 0; row < count; ++row) {
-      if (package.task() == model::Task::kRegression) {
-        predictions.push_back(out.values[row]);
-      } else if (package.task() == model::Task::kBinary) {
-        predictions.push_back(out.probabilities[row * 2 + 1]);
-      } else {
-        const auto all = out.probabilities.subspan(row * out.class_count, out.class_count);
-        predictions.insert(predictions.end(), all.begin(), all.end());
-      }
-    }
-    context.progress(
-        "predicting",
-        0.2 + 0.6 * static_cast<double>(first) / static_cast<double>(inputs.row_count()), "");
-  }
-  return predictions;
-}
 
 absl::StatusOr<std::vector<double>> stored_predictions(const table::Table& rows,
                                                        const std::string& name,
@@ -107,22 +33,6 @@ absl::StatusOr<std::vector<double>> stored_predictions(const table::Table& rows,
   const model::RowBatch batch = column.batch(0, column.row_count(), views);
   const auto numbers = batch.columns[0].numbers;
   return std::vector<double>(numbers.begin(), numbers.end());
-}
-
-Judged judge(const std::vector<double>& labels, const std::vector<double>& predictions,
-             size_t width) {
-  Judged judged;
-  for (size_t row = 0; row < labels.size(); ++row) {
-    if (std::isnan(labels[row]) || std::isnan(predictions[row * width])) {
-      ++judged.left_out;
-      continue;
-    }
-    judged.labels.push_back(labels[row]);
-    for (size_t k = 0; k < width; ++k) {
-      judged.predictions.push_back(predictions[row * width + k]);
-    }
-  }
-  return judged;
 }
 
 base::Json estimates_json(const std::vector<metric::NamedEstimate>& estimates) {
@@ -155,28 +65,6 @@ absl::Status require_column(const table::StoredTable& stored, const std::string&
                        base::did_you_mean(name, stored.schema.names()));
 }
 
-// The champion's and the challenger's losses on the same rows, for a gate.
-absl::StatusOr<base::Json> comparison_json(const base::Json& input, const table::Table& rows,
-                                           const std::vector<double>& labels,
-                                           const metric::Scored& challenger, size_t width,
-                                           flow::WorkerContext& context) {
-  TRY(const auto champion, model::Package::open(input.value("champion", std::string())));
-  TRY(const std::vector<double> predictions, predict_all(rows, *champion, context));
-  const Judged judged = judge(labels, predictions, width);
-  metric::Scored scored = challenger;
-  scored.predictions = judged.predictions;
-  const std::string name = input.value("compare_metric", std::string("log_loss"));
-  TRY(const metric::Comparison comparison,
-      metric::compare(name, scored, challenger, input.value("confidence", 0.95)));
-  return base::Json{{"metric", name},
-                    {"champion", comparison.champion},
-                    {"challenger", comparison.challenger},
-                    {"difference", comparison.difference},
-                    {"lower", comparison.lower},
-                    {"upper", comparison.upper},
-                    {"p_value", comparison.p_value}};
-}
-
 }  // namespace
 
 absl::StatusOr<std::string> evaluate_model(std::string_view text, flow::WorkerContext& context) {
@@ -206,7 +94,9 @@ absl::StatusOr<std::string> evaluate_model(std::string_view text, flow::WorkerCo
   TRY(const std::vector<double> labels, read_labels(*rows.find(target), *package));
   std::vector<double> predictions;
   if (stored_column.empty()) {
-    TRY(predictions, predict_all(rows, *package, context));
+    TRY(predictions, predict_rows(rows, *package, context.cancel(), [&context](double share) {
+          context.progress("predicting", 0.2 + 0.6 * share, "");
+        }));
   } else {
     TRY(predictions, stored_predictions(rows, stored_column, *package));
   }
@@ -232,9 +122,6 @@ absl::StatusOr<std::string> evaluate_model(std::string_view text, flow::WorkerCo
   if (scored.task != metric::Task::kRegression) {
     TRY(const std::vector<metric::ReliabilityBin> bins, metric::reliability_table(scored, 10));
     result["reliability"] = reliability_json(bins);
-  }
-  if (input.contains("champion")) {
-    TRY(result["comparison"], comparison_json(input, rows, labels, scored, width, context));
   }
   return base::dump_json(result);
 }

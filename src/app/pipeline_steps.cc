@@ -66,6 +66,21 @@ std::string PipelineSteps::champion_of(const std::string& project,
   return {};
 }
 
+std::string PipelineSteps::endpoint_of(const flow::StepRequest& request) const {
+  const absl::StatusOr<store::Document> document =
+      context_.metadata->get({request.project, "pipeline", request.pipeline});
+  const absl::StatusOr<base::Json> body =
+      document.ok() ? body_of(*document) : absl::StatusOr<base::Json>(document.status());
+  if (body.ok()) {
+    for (const base::Json& step : body->at("spec").value("steps", base::Json::array())) {
+      if (step.value("step", std::string()) == "deploy") {
+        return step.at("settings").value("endpoint", request.pipeline);
+      }
+    }
+  }
+  return request.pipeline;
+}
+
 absl::StatusOr<std::string> PipelineSteps::fingerprint(const flow::StepRequest& request) {
   TRY(const base::Json settings, settings_of(request));
   std::string text;
@@ -73,9 +88,6 @@ absl::StatusOr<std::string> PipelineSteps::fingerprint(const flow::StepRequest& 
     for (const std::string& file : source_files(settings.value("source", base::Json::object()))) {
       text += file_state(file) + "\n";
     }
-  } else if (request.step == "deploy") {
-    // Deployed by hand to something else meanwhile: then the step runs again.
-    text = champion_of(request.project, settings.value("endpoint", request.pipeline));
   }
   return text;
 }
@@ -109,7 +121,15 @@ bool PipelineSteps::is_usable(const flow::StepRequest& request, std::string_view
         .ok();
   }
   if (request.step == "deploy") {
-    return champion_of(request.project, document->value("name", std::string())).empty() == false;
+    // Not when somebody has deployed something else by hand meanwhile.
+    const absl::StatusOr<store::Document> endpoint = context_.metadata->get(
+        {request.project, "endpoint", document->value("name", std::string())});
+    if (!endpoint.ok()) {
+      return false;
+    }
+    const absl::StatusOr<base::Json> body = body_of(*endpoint);
+    return body.ok() &&
+           body->value("variants", base::Json()) == document->value("variants", base::Json());
   }
   return true;
 }
@@ -160,9 +180,7 @@ absl::StatusOr<flow::StepStart> PipelineSteps::start_train(const flow::StepReque
     settings["dataset"] =
         version_name(dataset.value("dataset", std::string()), dataset.value("version", int64_t{0}));
   }
-  const std::string champion =
-      champion_of(request.project, settings.value("endpoint", request.pipeline));
-  settings.erase("endpoint");
+  const std::string champion = champion_of(request.project, endpoint_of(request));
   TRY(const TrainJob train, make_train_job(context_, request.project, settings, champion));
   TRY(const flow::Job job, submit_train_job(context_, request.project, train, request.job_id));
   return flow::StepStart{.job_id = job.id};

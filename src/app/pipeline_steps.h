@@ -32,6 +32,8 @@ class PipelineSteps final : public flow::StepActions {
   absl::StatusOr<flow::StepStart> start_train(const flow::StepRequest& request);
   absl::StatusOr<flow::StepStart> judge_gate(const flow::StepRequest& request);
   absl::StatusOr<flow::StepStart> deploy(const flow::StepRequest& request);
+  // The endpoint that this pipeline deploys to.
+  std::string endpoint_of(const flow::StepRequest& request) const;
   // "model@3" of an endpoint's champion, or "".
   std::string champion_of(const std::string& project, const std::string& endpoint) const;
 

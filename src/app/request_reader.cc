@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/name.h"
 
@@ -70,14 +72,26 @@ int64_t RequestReader::integer_or(std::string_view key, int64_t otherwise, int64
   if (value == nullptr) {
     return otherwise;
   }
-  const bool too_large =
-      value->is_number_unsigned() && value->get<uint64_t>() > static_cast<uint64_t>(INT64_MAX);
-  if (!value->is_number_integer() || too_large || value->get<int64_t>() < smallest ||
-      value->get<int64_t>() > largest) {
+  // 20.0 is as whole as 20: JSON knows one kind of number.
+  constexpr double kExactMax = 9007199254740992.0;  // 2^53
+  std::optional<int64_t> whole;
+  if (value->is_number_float()) {
+    const double number = value->get<double>();
+    if (number == std::floor(number) && std::abs(number) <= kExactMax) {
+      whole = static_cast<int64_t>(number);
+    }
+  } else if (value->is_number_unsigned()) {
+    if (value->get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX)) {
+      whole = value->get<int64_t>();
+    }
+  } else if (value->is_number_integer()) {
+    whole = value->get<int64_t>();
+  }
+  if (!whole.has_value() || *whole < smallest || *whole > largest) {
     fault(key, fmt::format("'{}' must be a whole number from {} to {}", key, smallest, largest));
     return otherwise;
   }
-  return value->get<int64_t>();
+  return *whole;
 }
 
 double RequestReader::number_or(std::string_view key, double otherwise, double smallest,

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/dataset_files.h"
+#include "app/judge.h"
 #include "app/worker.h"
 #include "base/file_system.h"
 #include "base/limits.h"
@@ -111,6 +112,14 @@ absl::StatusOr<std::string> train_model(std::string_view text, flow::WorkerConte
   TRY(base::write_atomically(files, folder / "model.package", result.package));
   TRY(base::Json report, base::parse_json(result.report));
   report["lineage"] = input.at("lineage");
+  if (const base::Json& champion = input.at("champion"); champion.is_object()) {
+    context.progress("comparing", 0.99, "");
+    TRY(const auto incumbent, model::Package::open(champion.value("package", std::string())));
+    TRY(const auto fresh, model::Package::open((folder / "model.package").string()));
+    TRY(report["comparison"],
+        compare_packages(*rows, result.test_rows, *incumbent, *fresh, context.cancel()));
+    report["comparison"]["champion"] = champion.at("name");
+  }
   return base::dump_json(report);
 }
 

@@ -354,9 +354,13 @@ class Run {
     timing_.total_s = pace_.elapsed_s();
     report.timing = timing_;
     say("done", 1);
-    return TrainResult{
+    TrainResult result{
         .package = std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()),
         .report = base::dump_json(make_report(report))};
+    for (const uint32_t position : split_.test) {
+      result.test_rows.push_back(problem_.rows[position]);
+    }
+    return result;
   }
 
   void warn_of_results(const ReportInput& report) {

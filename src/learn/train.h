@@ -91,6 +91,8 @@ struct TrainResult {
   // trials, ensemble, calibration, metrics, baseline_metrics, warnings, importance, timing,
   // cap_struck. README.md describes each field.
   std::string report;
+  // The rows of the table that made up the test part: what the final model never saw.
+  std::vector<uint32_t> test_rows;
 };
 
 // INVALID_ARGUMENT: no such target (nearest name given); one class; all missing; fewer than 20

@@ -1,0 +1,97 @@
+"""The declared line: applied, run, skipped where nothing changed, gated against the champion."""
+
+import random
+import unittest
+
+from factory import FactoryTest
+
+PIPELINE = """
+pipeline: late
+dataset:
+  name: trips
+  source: {{file: {file}}}
+  query: select distance, hour, distance * 0.01 + hour > 15 as late from input
+  checks:
+    - {{column: distance, between: [0, 5000], on_fail: quarantine}}
+train: {{target: late, metric: auc, seed: {seed}, budget: {{trials: 2}}}}
+gate:
+  - auc >= {auc}
+  - better_than_champion: {{metric: log_loss, confidence: 0.95}}
+deploy: {{endpoint: late}}
+"""
+
+
+class PipelineTest(FactoryTest):
+    def setUp(self):
+        super().setUp()
+        random.seed(3)
+        rows = [f"{random.randint(1, 2000)},{random.randint(0, 23)}" for _ in range(2000)] + ["9999,3"]
+        self.trips = self.write("trips.csv", "distance,hour\n" + "\n".join(rows) + "\n")
+
+    def apply(self, auc=0.6, seed=1):
+        file = self.write("late.yaml", PIPELINE.format(file=self.trips, auc=auc, seed=seed))
+        return self.command_json("pipeline", "apply", file)
+
+    def states(self):
+        run = self.command_json("pipeline", "history", "late")["runs"][0]
+        return run["state"], {step["step"]: step["state"] for step in run["steps"]}
+
+    def test_the_line_runs_and_what_has_not_changed_is_not_run_again(self):
+        self.apply()
+        self.command("pipeline", "run", "late")
+        state, steps = self.states()
+        self.assertEqual(state, "succeeded")
+        self.assertEqual(set(steps.values()), {"succeeded"})
+        version = self.command_json("dataset", "show", "trips")
+        self.assertEqual((version["row_count"], version["quarantine"]["row_count"]), (2000, 1))
+        endpoint = self.command_json("endpoint", "show", "late")
+        self.assertEqual(endpoint["variants"][0]["model_version"], 1)
+
+        self.command("pipeline", "run", "late")
+        self.assertEqual(set(self.states()[1].values()), {"skipped"})
+
+    def test_a_gate_that_says_no_keeps_what_serves(self):
+        self.apply()
+        self.command("pipeline", "run", "late")
+        # Another seed makes another model, which is no better than the champion beyond chance.
+        self.apply(seed=2)
+        message = self.refused(3, "pipeline", "run", "late")
+        self.assertIn("champion", message)
+        state, steps = self.states()
+        self.assertEqual((state, steps["gate"]), ("failed", "failed"))
+        self.assertEqual(steps["dataset"], "skipped")
+        endpoint = self.command_json("endpoint", "show", "late")
+        self.assertEqual([v["model_version"] for v in endpoint["variants"]], [1])
+        run = self.command_json("model", "show", "late@2")
+        self.assertEqual(run["comparison"]["champion"], "late@1")
+
+    def test_a_metric_below_the_bar_is_refused_by_name(self):
+        self.apply(auc=1.1)
+        self.assertIn("auc >= 1.1", self.refused(3, "pipeline", "run", "late"))
+        self.assertEqual(self.command_json("endpoint", "list")["endpoints"], [])
+
+
+class EndpointTest(FactoryTest):
+    def test_canary_split_promote_and_roll_back(self):
+        rows = "a,y\n" + "".join(f"{i % 50},{(i % 50) > 25}\n" for i in range(400))
+        self.command("dataset", "add", "d", self.write("d.csv", rows))
+        for seed in (1, 2):
+            self.command("train", "d", "--target", "y", "--trials", "1", "--seed", seed, "--model", "m")
+        self.command("deploy", "m@1", "--endpoint", "e")
+        canary = self.command_json("deploy", "m@2", "--endpoint", "e", "--strategy", "canary", "--percent", "20")
+        self.assertEqual([v["weight"] for v in canary["variants"]], [80, 20])
+        self.command("endpoint", "split", "e", "1=50", "2=50")
+        promoted = self.command_json("endpoint", "promote", "e")
+        self.assertEqual([(v["model_version"], v["weight"]) for v in promoted["variants"]], [(2, 100)])
+        back = self.command_json("endpoint", "rollback", "e")
+        self.assertEqual([v["weight"] for v in back["variants"]], [50, 50])
+        self.assertIn("e", self.refused(3, "model", "delete", "m", "--yes"))
+        self.assertIn("m@", self.refused(3, "dataset", "delete", "d", "--yes"))
+        self.command("endpoint", "delete", "e", "--yes")
+        self.command("model", "delete", "m", "--yes")
+        self.command("dataset", "delete", "d", "--yes")
+        self.assertEqual(self.command_json("dataset", "list")["datasets"], [])
+
+
+if __name__ == "__main__":
+    unittest.main()
