@@ -7,6 +7,8 @@
 #include "serve/open_inference.h"
 #include "serve/serve_fixture_test.h"
 
+#ifndef CROMFORD_SANITIZED  // Sanitizers bring their own allocator.
+
 namespace {
 
 thread_local uint64_t allocation_count = 0;
@@ -22,7 +24,6 @@ void* counted(size_t size) {
 
 }  // namespace
 
-#ifndef CROMFORD_SANITIZED  // Sanitizers bring their own.
 void* operator new(size_t size) {
   return counted(size);
 }

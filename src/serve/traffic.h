@@ -18,8 +18,8 @@
 
 namespace cromford::serve {
 
-// A histogram of durations: four buckets for each doubling, from 256 ns to 137 s, so that a
-// quantile read from it is at most 19 % above the true one.
+// A histogram of durations: four buckets for each doubling, from 256 ns to 275 s, so that a
+// quantile read from it is at most 25 % above the true one.
 struct LatencyHistogram {
   static constexpr size_t kBuckets = 120;
 
