@@ -27,7 +27,12 @@ absl::StatusOr<base::Json> Factory::list_jobs(const std::string& project,
            .page_token = request.page_token}));
   base::Json answer = {{"jobs", base::Json::array()}};
   for (const store::Document& document : page.documents) {
-    TRY(const flow::Job job, flow::from_document(document.body));
+    TRY(flow::Job job, flow::from_document(document.body));
+    if (!flow::is_final(job.state)) {
+      // Stage and progress of what runs are known to the runner only.
+      absl::StatusOr<flow::Job> live = context_->runner->get(project, job.id);
+      job = live.ok() ? *std::move(live) : job;
+    }
     const base::Json resource = flow::to_resource(job);
     base::Json& item = answer["jobs"].emplace_back(base::Json::object());
     for (const auto& [field, value] : resource.items()) {
