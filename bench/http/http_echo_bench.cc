@@ -27,6 +27,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/status.h"
 #include "base/text.h"
 #include "http/server.h"
 

@@ -22,6 +22,8 @@ using ErrorCode = boost::system::error_code;
 constexpr size_t kReadBytes = 8U << 10;
 constexpr size_t kInlineBodyBytes = 32U << 10;  // Larger ones would hold up the loop.
 constexpr size_t kKeptBytes = 64U << 10;        // More memory is given back after a request.
+// A body that drips, never idle for long, would hold its connection for ever.
+constexpr uint64_t kBodyBytesPerSecondMin = 1024;
 constexpr std::chrono::seconds kLingerTimeout{2};
 constexpr uint64_t kLingerBytesMax = 256ULL << 20;
 
@@ -56,6 +58,19 @@ Connection::~Connection() {
 void Connection::set_phase(Phase phase, std::chrono::nanoseconds timeout) {
   phase_ = phase;
   deadline_ = timeout.count() == 0 ? timeout : loop_.now() + timeout;
+}
+
+// Before each read of a body: it may neither pause for long nor be slower than the least rate.
+void Connection::expect_body() {
+  set_phase(Phase::kBody, shared_.options.limits.body_idle_timeout);
+  if (body_started_.count() == 0) {
+    body_started_ = deadline_ - shared_.options.limits.body_idle_timeout;
+    received_before_body_ = received_;
+  }
+  const std::chrono::seconds earned(
+      static_cast<int64_t>((received_ - received_before_body_) / kBodyBytesPerSecondMin));
+  deadline_ = std::min<std::chrono::nanoseconds>(
+      deadline_, body_started_ + shared_.options.limits.body_idle_timeout + earned);
 }
 
 void Connection::check_deadline(std::chrono::nanoseconds now) {
@@ -275,7 +290,7 @@ Task<absl::Status> Connection::receive_fixed_body() {
   std::copy_n(in_.view().data(), have, body_.data());
   in_.clear();
   while (have < size) {
-    set_phase(Phase::kBody, shared_.options.limits.body_idle_timeout);
+    expect_body();
     ErrorCode error;
     const size_t bytes = co_await socket_.async_read_some(
         asio::buffer(body_.data() + have, size - have), asio::redirect_error(kAwait, error));
@@ -310,7 +325,7 @@ Task<absl::Status> Connection::receive_chunked_body() {
     if (in_.size() > shared_.options.limits.header_bytes) {
       co_return base::invalid("the chunked body of the request is malformed");
     }
-    set_phase(Phase::kBody, shared_.options.limits.body_idle_timeout);
+    expect_body();
     const bool more = co_await read_more(kKeptBytes);
     if (!more) {
       close_ = true;

@@ -168,6 +168,7 @@ class Connection {
   void drop_body();
   void finish_request();
   void set_phase(Phase phase, std::chrono::nanoseconds timeout);
+  void expect_body();
   std::string_view local_address();
 
   // connection_admit.cc: everything that is decided from the header alone; the answer's header.
@@ -218,6 +219,8 @@ class Connection {
   bool body_unread_ = false;
   uint64_t body_left_ = 0;  // What is still to be used of a body with a Content-Length.
   std::chrono::nanoseconds started_{0};
+  std::chrono::nanoseconds body_started_{0};  // 0: not yet.
+  uint64_t received_before_body_ = 0;
   uint64_t received_ = 0;
   uint64_t sent_ = 0;
   std::shared_ptr<EventState> events_;

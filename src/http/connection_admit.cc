@@ -30,12 +30,15 @@ constexpr std::string_view kPagePolicy =
     "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "frame-ancestors 'none'; sandbox\r\n";
 
-// Whether `word` stands in a list of words between blanks.
-bool has_word(std::string_view list, std::string_view word) {
-  for (const std::string_view known : base::split(list, ' ')) {
-    if (known == word && !word.empty()) {
+// Calls `found` with each word of a list of words between blanks, until it returns true.
+template <typename Found>
+bool any_word(std::string_view list, const Found& found) {
+  while (!list.empty()) {
+    const size_t end = std::min(list.find(' '), list.size());
+    if (found(list.substr(0, end))) {
       return true;
     }
+    list.remove_prefix(std::min(end + 1, list.size()));
   }
   return false;
 }
@@ -48,9 +51,12 @@ bool is_tame_id(std::string_view id) {
   });
 }
 
-// "Application/JSON; charset=utf-8" -> "application/json".
-std::string media_type(std::string_view content_type) {
-  return base::lower(base::trim(content_type.substr(0, content_type.find(';'))));
+// "Application/JSON; charset=utf-8" is among "application/json text/plain".
+bool is_accepted(std::string_view content_type, std::string_view accepted) {
+  const std::string_view type = base::trim(content_type.substr(0, content_type.find(';')));
+  return any_word(accepted, [&](std::string_view known) {
+    return known == "*" || base::equal_ignoring_case(known, type);
+  });
 }
 
 struct Phrase {
@@ -124,6 +130,7 @@ void Connection::begin_request() {
   body_left_ = parser_.content_length().value_or(0);
   body_unread_ = parser_.chunked() || body_left_ > 0;
   body_in_buffer_ = 0;
+  body_started_ = {};
   body_hash_.clear();
   if (!parser_.keep_alive()) {
     close_ = true;
@@ -206,7 +213,9 @@ absl::Status Connection::check_route() {
 
 absl::Status Connection::check_query() const {
   for (const auto& [name, value] : request_.target.queries()) {
-    if (!has_word(request_.route->query, name)) {
+    const bool is_known =
+        any_word(request_.route->query, [&](std::string_view word) { return word == name; });
+    if (!is_known) {
       std::vector<std::string> known;
       for (const std::string_view word : base::split(request_.route->query, ' ')) {
         known.emplace_back(word);
@@ -236,7 +245,7 @@ absl::Status Connection::check_body() const {
     return base::invalid("this request takes no body");
   }
   if (const auto type = request_.header("content-type")) {
-    if (!has_word(route.content_types, "*") && !has_word(route.content_types, media_type(*type))) {
+    if (!is_accepted(*type, route.content_types)) {
       return with_http_status(base::invalid(fmt::format("the body has the Content-Type '{}'",
                                                         base::clip_utf8(*type, 128)),
                                             fmt::format("send {}", route.content_types)),

@@ -185,7 +185,7 @@ Task<absl::Status> Connection::spool_body(Spool& spool) {
     if (in_.size() > kPieceBytes) {
       co_return base::invalid("the chunked body of the request is malformed");
     }
-    set_phase(Phase::kBody, shared_.options.limits.body_idle_timeout);
+    expect_body();
     const bool more = co_await read_more(kPieceBytes);
     if (!more) {
       close_ = true;

@@ -297,6 +297,23 @@ TEST(ServerTest, ASlowHeaderAndASlowBodyAreGivenUp) {
   EXPECT_EQ(rest, "");  // An idle connection is closed without a word.
 }
 
+TEST(ServerTest, ABodyThatDripsIsGivenUp) {
+  TestServer server;
+  RawClient client(server.port());
+  client.send(post("/echo", "Content-Length: 100000\r\n"));
+  std::atomic<bool> done = false;
+  std::thread drip([&] {
+    while (!done && client.send("x")) {
+      server.pass(std::chrono::seconds(10));  // Well within the idle timeout.
+    }
+  });
+  const RawAnswer answer = client.read();
+  done = true;
+  drip.join();
+  EXPECT_EQ(answer.status, 408);
+  EXPECT_THAT(answer.body, HasSubstr("body of the request did not come in time"));
+}
+
 TEST(ServerTest, ConnectionsBeyondTheLimitAreTold) {
   ServerOptions options;
   options.limits.connections = 2;
