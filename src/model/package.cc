@@ -81,11 +81,12 @@ struct Package::Impl {
 
 namespace {
 
+constexpr SectionKind kOrder[] = {SectionKind::kModel,     SectionKind::kPipeline,
+                                  SectionKind::kPredictor, SectionKind::kAnswer,
+                                  SectionKind::kBaseline,  SectionKind::kManifest};
+
 // One of each kind in order, any number of predictors.
 absl::Status check_order(std::span<const SectionView> sections) {
-  static constexpr SectionKind kOrder[] = {SectionKind::kModel,     SectionKind::kPipeline,
-                                           SectionKind::kPredictor, SectionKind::kAnswer,
-                                           SectionKind::kBaseline,  SectionKind::kManifest};
   size_t next = 0;
   for (const SectionKind kind : kOrder) {
     const size_t first = next;

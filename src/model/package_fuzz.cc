@@ -19,9 +19,10 @@ using cromford::model::Package;
 using cromford::model::RowBuffer;
 using cromford::model::Workspace;
 
+constexpr size_t kRowCount = 3;
+
 // Rows that fit whatever contract the package has.
 void use(const Package& package) {
-  constexpr size_t kRowCount = 3;
   RowBuffer rows(package.contract());
   rows.reset(kRowCount);
   for (size_t column = 0; column < package.contract().size(); ++column) {

@@ -11,6 +11,7 @@
 namespace cromford::model {
 namespace {
 
+constexpr std::string_view kCategoryTableNames[] = {"code", "mean of target", "count"};
 constexpr std::string_view kPairSigns[] = {"-", "+", "*", "/"};
 
 // Decodes and checks one transform after the other.
@@ -153,13 +154,12 @@ class Loader {
     if (std::ranges::any_of(t.values, [](float v) { return std::isinf(v); })) {
       return base::damaged("a value is infinite");
     }
-    static constexpr std::string_view kKinds[] = {"code", "mean of target", "count"};
-    if (t.head.option >= std::size(kKinds)) {
+    if (t.head.option >= std::size(kCategoryTableNames)) {
       return base::damaged("its head is malformed");
     }
     for (uint32_t j = 0; j < t.head.width; ++j) {
-      name(t, t.head.width == 1 ? std::string(kKinds[t.head.option])
-                                : fmt::format("{} {}", kKinds[t.head.option], j));
+      name(t, t.head.width == 1 ? std::string(kCategoryTableNames[t.head.option])
+                                : fmt::format("{} {}", kCategoryTableNames[t.head.option], j));
     }
     const uint32_t width = t.head.width;
     FittedTransform checked = t;

@@ -17,6 +17,7 @@ namespace {
 constexpr double kSecondsPerDay = 86400.0;
 // Years from -29,700 to 33,600 or so: beyond it is a missing value, not a date.
 constexpr double kEpochSecondsMax = 1e12;
+constexpr double kFloatMax = std::numeric_limits<float>::max();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 constexpr std::array<std::string_view, kDatePartCount> kDatePartNames = {
@@ -26,8 +27,7 @@ constexpr std::array<std::string_view, kDatePartCount> kDatePartNames = {
 
 // Features are finite or NaN: what does not fit a float32 becomes the largest one.
 float to_feature(double x) {
-  constexpr double kMax = std::numeric_limits<float>::max();
-  return std::isnan(x) ? kNan : static_cast<float>(std::clamp(x, -kMax, kMax));
+  return std::isnan(x) ? kNan : static_cast<float>(std::clamp(x, -kFloatMax, kFloatMax));
 }
 
 double apply_pair(const FittedTransform& t, double left, double right) {
@@ -256,7 +256,7 @@ size_t FeaturePipeline::memory_bytes() const {
     bytes += t.vocabulary.memory_bytes();
   }
   for (const std::string& name : impl_->names) {
-    bytes += sizeof(name) + name.capacity() + sizeof(FeatureOrigin);
+    bytes += sizeof(std::string) + name.capacity() + sizeof(FeatureOrigin);
   }
   return bytes;
 }

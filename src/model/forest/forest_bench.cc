@@ -77,9 +77,10 @@ void BM_KernelOneRow(benchmark::State& state) {
   }
 }
 
-// Time per row, in blocks of 64.
+constexpr size_t kBlock = 64;
+
+// Time per row, in blocks.
 void BM_KernelBatch(benchmark::State& state) {
-  constexpr size_t kBlock = 64;
   const Setup setup = setup_of(state);
   const ForestKernel kernel(setup.forest, setup.features);
   const size_t stride = 2 * setup.features.size();

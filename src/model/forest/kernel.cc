@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kGroupSize = ForestKernel::kGroupSize;
 // A group is padded to complete trees when that makes at most this many leaves of one real leaf.
 constexpr size_t kPaddingMax = 8;
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // Calls f(0) ... f(7) without a loop, so that eight cursors live in registers.
 template <typename F>
@@ -127,7 +128,6 @@ ForestKernel::Leaf ForestKernel::leaf_of(const TreeView& tree, size_t first_valu
 }
 
 void ForestKernel::lay_out(std::span<const float> row, std::span<float> doubled) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
   for (size_t f = 0; f < row.size(); ++f) {
     const bool missing = std::isnan(row[f]);
     doubled[2 * f] = missing ? kInfinity : row[f];

@@ -261,18 +261,18 @@ void ForestExplainer::add(std::span<const float> row, uint32_t output, double sc
                           ShapleyScratch& scratch, std::span<double> phi) const {
   using Explain = void (ForestExplainer::*)(size_t, std::span<const float>, size_t, double,
                                             ShapleyScratch&, std::span<double>) const;
-  static constexpr Explain kByRule[] = {
+  static constexpr Explain by_rule[] = {
       &ForestExplainer::explain_tree<1>,  &ForestExplainer::explain_tree<2>,
       &ForestExplainer::explain_tree<3>,  &ForestExplainer::explain_tree<4>,
       &ForestExplainer::explain_tree<8>,  &ForestExplainer::explain_tree<16>,
       &ForestExplainer::explain_tree<32>, &ForestExplainer::explain_tree<48>};
-  static_assert(std::size(kByRule) == std::size(kPairCounts));
+  static_assert(std::size(by_rule) == std::size(kPairCounts));
   scratch.states.assign(player_count_, PlayerState{});
   const auto trees = forest_->trees();
   for (size_t i = 0; i < trees.size(); ++i) {
     const TreeView& tree = trees[i];
     if (output >= tree.output && output < tree.output + tree.width && rule_of_[i] != kNoRule) {
-      (this->*kByRule[rule_of_[i]])(i, row, output - tree.output, scale, scratch, phi);
+      (this->*by_rule[rule_of_[i]])(i, row, output - tree.output, scale, scratch, phi);
     }
   }
 }
