@@ -216,9 +216,8 @@ void ColumnWarner::about_looks() {
 
 // Texts that differ only in case or padding, and words that mean "missing".
 void ColumnWarner::about_spelling(const TextState& state) {
-  static const Words kMarks = {"na",  "n/a",      "nan",     "null",    "none",          "?",
-                               "-",   "--",       "unknown", "missing", "not available", "#n/a",
-                               "nil", "undefined"};
+  static const Words kMarks = {"na", "n/a", "nan", "null",    "#n/a",      "?",
+                               "-",  "--",  "nil", "missing", "undefined", "not available"};
   std::map<std::string, std::string> spellings;
   std::string alike;
   int64_t alike_count = 0;
