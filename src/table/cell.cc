@@ -528,8 +528,16 @@ MissingMarks missing_mark_of(std::string_view text) {
       {"Infinity", MissingMark::kInfinite},
   }};
   constexpr size_t kLengthMax = 8;
+  // Most cells are told apart by their first character.
+  static constexpr auto kFirsts = [] {
+    std::array<bool, 256> firsts{};
+    for (const Word& word : kWords) {
+      firsts[static_cast<unsigned char>(word.text.front())] = true;
+    }
+    return firsts;
+  }();
   if (text.size() > kLengthMax || text.empty() ||
-      std::string_view("?Nn#<\\(-.uUmMiI").find(text.front()) == std::string_view::npos) {
+      !kFirsts[static_cast<unsigned char>(text.front())]) {
     return 0;
   }
   for (const Word& word : kWords) {

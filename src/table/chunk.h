@@ -68,7 +68,8 @@ class ChunkVisitor {
 };
 
 // Rows are handed out in blocks of this many, whatever the number of threads, so that what is
-// computed for each block and then merged in the order of the blocks is always the same.
+// computed for each block and then merged in the order of the blocks is always the same. Each part
+// of a stored table begins a new block.
 inline constexpr int64_t kBlockRows = 122'880;
 
 // Makes the visitor of a block; `block` counts from 0 over the whole scan. Called on any thread,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -20,80 +21,73 @@ std::string schema_text(const Schema& schema) {
   return text;
 }
 
-template <typename T>
-void append_value(std::string& out, const T& value) {
-  const size_t at = out.size();
-  out.resize(at + 1 + sizeof(T));
-  out[at] = '\1';
-  std::memcpy(out.data() + at + 1, &value, sizeof(T));
-}
+}  // namespace
 
 template <typename T>
-void append_values(std::string& out, std::span<const T> values, const ColumnView& view) {
-  if (!view.all_valid()) {
-    for (size_t i = 0; i < values.size(); ++i) {
-      if (view.valid(i)) {
-        append_value(out, values[i]);
-      } else {
-        out.push_back('\0');
-      }
-    }
+void BlockHasher::add_values(ColumnStream& stream, std::span<const T> values,
+                             const ColumnView& view) {
+  if (view.all_valid()) {
+    stream.hasher.update(std::as_bytes(values));
     return;
   }
-  const size_t begin = out.size();
-  constexpr size_t kStep = 1 + sizeof(T);
-  out.resize(begin + values.size() * kStep);
-  char* at = out.data() + begin;
-  for (const T& value : values) {
-    *at = '\1';
-    std::memcpy(at + 1, &value, sizeof(T));
-    at += kStep;
-  }
-}
-
-void append_texts(std::string& out, const ColumnView& view) {
-  for (size_t i = 0; i < view.texts.size(); ++i) {
+  scratch_.resize(values.size_bytes());
+  std::memcpy(scratch_.data(), values.data(), values.size_bytes());
+  for (size_t i = 0; i < values.size(); ++i) {
     if (!view.valid(i)) {
-      out.push_back('\0');
-      continue;
+      std::memset(scratch_.data() + i * sizeof(T), 0, sizeof(T));
+      stream.missing.push_back(row_count_ + static_cast<uint32_t>(i));
     }
-    append_value(out, static_cast<uint32_t>(view.texts[i].size()));
-    out.append(view.texts[i]);
   }
+  stream.hasher.update(scratch_);
 }
 
-}  // namespace
+void BlockHasher::add_texts(ColumnStream& stream, const ColumnView& view) {
+  scratch_.clear();
+  for (size_t i = 0; i < view.texts.size(); ++i) {
+    if (view.valid(i)) {
+      scratch_.append(view.texts[i]);
+      stream.lengths.push_back(static_cast<uint32_t>(view.texts[i].size()));
+    } else {
+      stream.lengths.push_back(0);
+      stream.missing.push_back(row_count_ + static_cast<uint32_t>(i));
+    }
+  }
+  stream.hasher.update(scratch_);
+}
 
 void BlockHasher::add(const Chunk& chunk) {
   for (size_t i = 0; i < columns_.size(); ++i) {
     const ColumnView& view = chunk.column(i);
-    scratch_.clear();
     switch (view.type) {
       case ColumnType::kNumber:
-        append_values(scratch_, view.numbers, view);
+        add_values(columns_[i], view.numbers, view);
         break;
       case ColumnType::kInteger:
       case ColumnType::kTimestamp:
-        append_values(scratch_, view.integers, view);
+        add_values(columns_[i], view.integers, view);
         break;
       case ColumnType::kDate:
-        append_values(scratch_, view.days, view);
+        add_values(columns_[i], view.days, view);
         break;
       case ColumnType::kBoolean:
-        append_values(scratch_, view.booleans, view);
+        add_values(columns_[i], view.booleans, view);
         break;
       case ColumnType::kText:
-        append_texts(scratch_, view);
+        add_texts(columns_[i], view);
         break;
     }
-    columns_[i].update(scratch_);
   }
+  row_count_ += static_cast<uint32_t>(chunk.row_count());
 }
 
 base::ContentHash BlockHasher::finish() {
   base::ContentHasher all;
-  for (base::ContentHasher& column : columns_) {
-    const base::ContentHash hash = column.finish();
+  for (ColumnStream& stream : columns_) {
+    const std::array<uint64_t, 2> counts = {row_count_, stream.missing.size()};
+    stream.hasher.update(std::as_bytes(std::span(stream.lengths)));
+    stream.hasher.update(std::as_bytes(std::span(stream.missing)));
+    stream.hasher.update(std::as_bytes(std::span(counts)));
+    const base::ContentHash hash = stream.hasher.finish();
     all.update(std::as_bytes(std::span(hash.bytes)));
   }
   return all.finish();

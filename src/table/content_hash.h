@@ -26,14 +26,25 @@ class BlockHasher {
  public:
   explicit BlockHasher(size_t column_count) : columns_(column_count) {}
   void add(const Chunk& chunk);
-  // Of all columns' streams; each is, row by row, a zero byte for a missing cell, else a one and
-  // the value: 8 bytes (4 for dates, 1 for booleans) little-endian, or a text's length as 4 bytes
-  // and its bytes.
+  // Of all columns, each hashed by itself: the values of the rows in order (8 bytes, 4 for dates, 1
+  // for booleans, little-endian, zero where missing; the bytes of texts), then for texts the
+  // lengths as 4 bytes each, then the positions in the block of the missing rows as 4 bytes each,
+  // then the numbers of rows and of missing ones as 8 bytes each.
   base::ContentHash finish();
 
  private:
-  std::vector<base::ContentHasher> columns_;
+  struct ColumnStream {
+    base::ContentHasher hasher;
+    std::vector<uint32_t> lengths;
+    std::vector<uint32_t> missing;
+  };
+  template <typename T>
+  void add_values(ColumnStream& stream, std::span<const T> values, const ColumnView& view);
+  void add_texts(ColumnStream& stream, const ColumnView& view);
+
+  std::vector<ColumnStream> columns_;
   std::string scratch_;
+  uint32_t row_count_ = 0;
 };
 
 class PartHasher {

@@ -221,9 +221,9 @@ absl::Status prepare(duckdb_connection connection, const std::string& sql, Origi
 
 }  // namespace
 
-absl::Status Connection::stream(
-    const std::string& sql, const base::CancelToken& cancel, Origin origin,
-    const std::function<absl::Status(Result&, duckdb_data_chunk)>& consume) {
+absl::Status Connection::stream(const std::string& sql, const base::CancelToken& cancel,
+                                Origin origin,
+                                const std::function<absl::Status(DataChunk)>& consume) {
   TRY(cancel.check());
   const CancelWatch watch(connection_, cancel);
   Prepared prepared;
@@ -238,7 +238,7 @@ absl::Status Connection::stream(
   // An error of the execution stands in the result only.
   const char* const early =
       state == DuckDBSuccess || pending == nullptr ? nullptr : duckdb_pending_error(pending);
-  const std::string message = early == nullptr ? std::string() : std::string(early);
+  const std::string message = early == nullptr ? "unknown error" : early;
   duckdb_destroy_pending(&pending);
   const auto failure = [&]() -> absl::Status {
     TRY(cancel.check());
@@ -251,12 +251,12 @@ absl::Status Connection::stream(
     return failure();
   }
   while (true) {
-    const DataChunk chunk(duckdb_fetch_chunk(result.result_));
+    DataChunk chunk(duckdb_fetch_chunk(result.result_));
     if (chunk == nullptr || duckdb_data_chunk_get_size(chunk.get()) == 0) {
       break;
     }
     TRY(cancel.check());
-    TRY(consume(result, chunk.get()));
+    TRY(consume(std::move(chunk)));
   }
   const char* const text = duckdb_result_error(&result.result_);
   return text != nullptr && *text != '\0' ? failure() : cancel.check();
@@ -289,6 +289,34 @@ std::string_view sql_type(ColumnType type) {
   }
   return "VARCHAR";
 }
+
+namespace {
+
+const uint64_t* shift_validity(const uint64_t* validity, size_t begin, size_t count,
+                               std::vector<uint64_t>& shifted) {
+  constexpr size_t kBits = 64;
+  shifted.assign(count / kBits + 1, 0);
+  for (size_t i = 0; i < count; ++i) {
+    const size_t from = begin + i;
+    shifted[i / kBits] |= ((validity[from / kBits] >> (from % kBits)) & 1U) << (i % kBits);
+  }
+  return shifted.data();
+}
+
+void fill_texts(const duckdb_string_t* strings, size_t count, const ColumnView& view,
+                std::vector<std::string_view>& texts) {
+  texts.resize(count);
+  for (size_t row = 0; row < count; ++row) {
+    const duckdb_string_t& s = strings[row];
+    const uint32_t length = s.value.inlined.length;
+    const bool inlined = length <= sizeof(s.value.inlined.inlined);
+    texts[row] = !view.valid(row) ? std::string_view()
+                 : inlined        ? std::string_view(s.value.inlined.inlined, length)
+                                  : std::string_view(s.value.pointer.ptr, length);
+  }
+}
+
+}  // namespace
 
 duckdb_type type_id(ColumnType type) {
   switch (type) {
@@ -354,44 +382,40 @@ Mapped map_type(std::string_view type, const std::string& column) {
 }
 
 std::span<const ColumnView> ChunkViews::view(duckdb_data_chunk chunk) {
-  const size_t rows = duckdb_data_chunk_get_size(chunk);
+  return view(chunk, 0, duckdb_data_chunk_get_size(chunk));
+}
+
+std::span<const ColumnView> ChunkViews::view(duckdb_data_chunk chunk, size_t begin, size_t count) {
   views_.assign(types_.size(), {});
   texts_.resize(types_.size());
+  validity_.resize(types_.size());
   for (size_t i = 0; i < types_.size(); ++i) {
     duckdb_vector vector = duckdb_data_chunk_get_vector(chunk, i);
     const void* const data = duckdb_vector_get_data(vector);
     ColumnView& view = views_[i];
     view.type = types_[i];
     view.validity = duckdb_vector_get_validity(vector);
+    if (view.validity != nullptr && begin != 0) {
+      view.validity = shift_validity(view.validity, begin, count, validity_[i]);
+    }
     switch (types_[i]) {
       case ColumnType::kBoolean:
-        view.booleans = {static_cast<const uint8_t*>(data), rows};
+        view.booleans = {static_cast<const uint8_t*>(data) + begin, count};
         break;
       case ColumnType::kInteger:
       case ColumnType::kTimestamp:
-        view.integers = {static_cast<const int64_t*>(data), rows};
+        view.integers = {static_cast<const int64_t*>(data) + begin, count};
         break;
       case ColumnType::kNumber:
-        view.numbers = {static_cast<const double*>(data), rows};
+        view.numbers = {static_cast<const double*>(data) + begin, count};
         break;
       case ColumnType::kDate:
-        view.days = {static_cast<const int32_t*>(data), rows};
+        view.days = {static_cast<const int32_t*>(data) + begin, count};
         break;
-      case ColumnType::kText: {
-        const auto* const strings = static_cast<const duckdb_string_t*>(data);
-        std::vector<std::string_view>& texts = texts_[i];
-        texts.resize(rows);
-        for (size_t row = 0; row < rows; ++row) {
-          const duckdb_string_t& s = strings[row];
-          const uint32_t length = s.value.inlined.length;
-          const bool inlined = length <= sizeof(s.value.inlined.inlined);
-          texts[row] = !view.valid(row) ? std::string_view()
-                       : inlined        ? std::string_view(s.value.inlined.inlined, length)
-                                        : std::string_view(s.value.pointer.ptr, length);
-        }
-        view.texts = texts;
+      case ColumnType::kText:
+        fill_texts(static_cast<const duckdb_string_t*>(data) + begin, count, view, texts_[i]);
+        view.texts = texts_[i];
         break;
-      }
     }
   }
   return views_;

@@ -80,9 +80,9 @@ class Connection {
   // Runs all of it and keeps the whole result.
   absl::StatusOr<Result> run(const std::string& sql, const base::CancelToken& cancel = {},
                              Origin origin = Origin::kOwn);
-  // Runs one SELECT and hands its chunks (flat vectors) to `consume` in the order of the rows.
+  // Runs one SELECT and gives its chunks (flat vectors) to `consume` in the order of the rows.
   absl::Status stream(const std::string& sql, const base::CancelToken& cancel, Origin origin,
-                      const std::function<absl::Status(Result&, duckdb_data_chunk)>& consume);
+                      const std::function<absl::Status(DataChunk)>& consume);
   // Names and DuckDB's types of what a SELECT gives, without running it.
   struct Described {
     std::string name;
@@ -133,11 +133,14 @@ class ChunkViews {
  public:
   explicit ChunkViews(std::vector<ColumnType> types) : types_(std::move(types)) {}
   std::span<const ColumnView> view(duckdb_data_chunk chunk);
+  // Of `count` rows from row `begin` on.
+  std::span<const ColumnView> view(duckdb_data_chunk chunk, size_t begin, size_t count);
 
  private:
   std::vector<ColumnType> types_;
   std::vector<ColumnView> views_;
   std::vector<std::vector<std::string_view>> texts_;
+  std::vector<std::vector<uint64_t>> validity_;  // moved to begin at bit 0
 };
 
 // The length of a vector of the engine.

@@ -284,7 +284,13 @@ class Importer {
     write.memory_limit_bytes = engine_memory();
     write.origin = duck::Origin::kUser;
     write.compact = is_direct();
+    // The rows of text files come one after another. With more than one thread, the engine would
+    // have one of them wait for the others in a busy loop, against our own.
+    const bool all_text =
+        std::all_of(feeds.begin(), feeds.end(), [](const auto& f) { return !!f; });
+    TRY(set_threads(all_text ? 1 : engine_->threads()));
     const auto written = write_parquet(connection_, write, options_.cancel);
+    TRY(set_threads(engine_->threads()));
     TRY(options_.cancel.check());
     bool again = false;
     for (size_t i = 0; i < inputs_.size(); ++i) {
@@ -302,6 +308,10 @@ class Importer {
     TRY(written);
     row_count_ = *written;
     return false;
+  }
+
+  absl::Status set_threads(int count) {
+    return connection_.run(fmt::format("SET GLOBAL threads = {}", count)).status();
   }
 
   std::unique_ptr<TextFeed> make_feed(size_t index) {

@@ -174,12 +174,8 @@ size_t line_end(std::string_view text, size_t begin, bool carriage_return_ends) 
 
 }  // namespace
 
-std::string_view RowBlock::cell_text(const Cell& cell, const Dialect& dialect,
-                                     std::string& scratch) const {
-  const std::string_view raw = std::string_view(text).substr(cell.begin, cell.length);
-  if (cell.escaped == 0) {
-    return raw;
-  }
+std::string_view RowBlock::unescape(std::string_view raw, const Dialect& dialect,
+                                    std::string& scratch) {
   scratch.clear();
   for (size_t i = 0; i < raw.size(); ++i) {
     const bool has_next = i + 1 < raw.size();

@@ -61,10 +61,17 @@ struct RowBlock {
 
   size_t row_count() const { return rows.size(); }
   // The text of a cell; `scratch` holds it where it must be built.
-  std::string_view cell_text(const Cell& cell, const Dialect& dialect, std::string& scratch) const;
+  std::string_view cell_text(const Cell& cell, const Dialect& dialect, std::string& scratch) const {
+    const std::string_view raw(text.data() + cell.begin, cell.length);
+    return cell.escaped == 0 ? raw : unescape(raw, dialect, scratch);
+  }
   std::string_view row_text(size_t row) const {
     return std::string_view(text).substr(rows[row].begin, rows[row].end - rows[row].begin);
   }
+
+ private:
+  static std::string_view unescape(std::string_view raw, const Dialect& dialect,
+                                   std::string& scratch);
 };
 
 // What `scan_row` found at the beginning of a text.

@@ -73,19 +73,6 @@ std::string select_stored(const StoredTable& stored) {
                      path_list(stored.parts), stored.parts.size() > 1);
 }
 
-std::string select_part(const Schema& schema, const std::vector<std::string>& present,
-                        const std::filesystem::path& part) {
-  std::vector<std::string> columns;
-  for (const ColumnSchema& column : schema.columns) {
-    const bool has = std::find(present.begin(), present.end(), column.name) != present.end();
-    const std::string name = quote_name(column.name);
-    columns.push_back(fmt::format("CAST({} AS {}) AS {}", has ? name : "NULL",
-                                  duck::sql_type(column.type), name));
-  }
-  return fmt::format("SELECT {} FROM read_parquet({}, file_row_number = true)",
-                     base::join(columns, ", "), quote_text(part.string()));
-}
-
 absl::StatusOr<OpenSandbox> open_sandbox(const SandboxSetup& setup) {
   OpenSandbox sandbox;
   TRY(sandbox.engine, Engine::create(setup.engine));

@@ -45,9 +45,4 @@ absl::StatusOr<ReadyQuery> make_ready_query(SandboxSetup setup, const std::strin
 
 // The SELECT that gives a stored table in its schema, whatever schemas its parts have.
 std::string select_stored(const StoredTable& stored);
-// The same with the rows' number in their part as a last column, of one part that has (at least)
-// the columns `present`.
-std::string select_part(const Schema& schema, const std::vector<std::string>& present,
-                        const std::filesystem::path& part);
-
 }  // namespace cromford::table

@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -21,14 +22,35 @@
 namespace cromford::table {
 namespace {
 
-// One block of `for_each_block`.
-struct BlockRange {
-  size_t part = 0;
-  int64_t begin = 0;  // row in the part
-  int64_t end = 0;
-  int64_t first_row = 0;  // row in the table
+absl::StatusOr<std::vector<int64_t>> count_part_rows(Engine& engine, const StoredTable& stored) {
+  TRY(auto connection, duck::connect(engine));
+  std::vector<int64_t> rows;
+  for (const std::filesystem::path& part : stored.parts) {
+    TRY(auto counted, connection.run(fmt::format("SELECT count(*) FROM read_parquet({})",
+                                                 quote_text(part.string()))));
+    rows.push_back(counted.integer(0, 0));
+  }
+  return rows;
+}
+
+// Some rows of a chunk that several blocks may share.
+struct Piece {
+  std::shared_ptr<const duck::DataChunk> chunk;
+  size_t begin = 0;
+  size_t count = 0;
+  int64_t first_row = 0;
 };
 
+// A block between the reader, which appends pieces, and the worker that has taken it.
+struct Block {
+  int64_t index = 0;
+  std::deque<Piece> pieces;
+  bool complete = false;
+  bool taken = false;
+};
+
+// One thread reads the parts in order and deals the chunks out to blocks; workers each take the
+// oldest block that nobody has.
 class BlockScan {
  public:
   BlockScan(Engine& engine, const StoredTable& stored, const BlockVisitorFactory& make_visitor,
@@ -37,105 +59,147 @@ class BlockScan {
         stored_(stored),
         make_visitor_(make_visitor),
         sink_(sink),
-        cancel_(cancel) {}
+        cancel_(cancel) {
+    for (const ColumnSchema& column : stored.schema.columns) {
+      types_.push_back(column.type);
+    }
+    // What waits between reader and workers is bounded in bytes, and so in pieces.
+    constexpr size_t kBytesMax = 64U << 20;
+    constexpr size_t kCellBytes = 16;
+    constexpr size_t kPiecesMin = 4;
+    const size_t piece_bytes = duck::vector_size() * kCellBytes * (types_.size() + 1);
+    pieces_max_ = std::max(kPiecesMin, kBytesMax / piece_bytes);
+  }
 
   absl::Status run() {
-    TRY(plan());
-    const auto count = static_cast<size_t>(engine_.threads());
-    workers_ = std::max<size_t>(1, std::min(count, blocks_.size()));
-    std::vector<std::thread> threads;
-    for (size_t i = 1; i < workers_; ++i) {
-      threads.emplace_back([this] { work(); });
+    std::vector<std::thread> workers;
+    for (int i = 0; i < engine_.threads(); ++i) {
+      workers.emplace_back([this] { work(); });
     }
-    work();
-    for (std::thread& thread : threads) {
-      thread.join();
+    absl::Status status = read();
+    {
+      const std::scoped_lock lock(mutex_);
+      read_all_ = true;
+      if (status_.ok()) {
+        status_ = std::move(status);
+      }
+    }
+    changed_.notify_all();
+    for (std::thread& worker : workers) {
+      worker.join();
     }
     return status_;
   }
 
  private:
-  absl::Status plan() {
+  absl::Status read() {
+    TRY(part_rows_, count_part_rows(engine_, stored_));
     TRY(auto connection, duck::connect(engine_));
-    int64_t first_row = 0;
-    for (size_t part = 0; part < stored_.parts.size(); ++part) {
-      const std::string file = quote_text(stored_.parts[part].string());
-      TRY(const auto described,
-          connection.describe(fmt::format("SELECT * FROM read_parquet({})", file),
-                              duck::Origin::kOwn));
-      std::vector<std::string> present;
-      for (const auto& column : described) {
-        present.push_back(column.name);
+    return connection.stream(
+        select_stored(stored_), cancel_, duck::Origin::kOwn, [this](duck::DataChunk chunk) {
+          return deal(std::make_shared<const duck::DataChunk>(std::move(chunk)));
+        });
+  }
+
+  // Cuts a chunk at the borders of blocks and appends the pieces.
+  absl::Status deal(const std::shared_ptr<const duck::DataChunk>& chunk) {
+    const size_t rows = duckdb_data_chunk_get_size(chunk->get());
+    for (size_t begin = 0; begin < rows;) {
+      while (part_ < part_rows_.size() && row_in_part_ == part_rows_[part_]) {
+        ++part_;
+        row_in_part_ = 0;
       }
-      selects_.push_back(select_part(stored_.schema, present, stored_.parts[part]));
-      TRY(auto counted, connection.run(fmt::format("SELECT count(*) FROM read_parquet({})", file)));
-      const int64_t rows = counted.integer(0, 0);
-      for (int64_t begin = 0; begin < rows; begin += kBlockRows) {
-        blocks_.push_back({part, begin, std::min(rows, begin + kBlockRows), first_row + begin});
+      if (part_ == part_rows_.size()) {
+        return base::damaged("a stored table has more rows than it says");
       }
-      first_row += rows;
+      const int64_t block_left = kBlockRows - row_in_part_ % kBlockRows;
+      const int64_t part_left = part_rows_[part_] - row_in_part_;
+      const size_t count =
+          std::min(rows - begin, static_cast<size_t>(std::min(block_left, part_left)));
+      TRY(append_piece({chunk, begin, count, row_}));
+      begin += count;
     }
     return absl::OkStatus();
   }
 
-  void work() {
-    auto connection = duck::connect(engine_);
-    if (!connection.ok()) {
-      fail(connection.status());
-      return;
+  absl::Status append_piece(Piece piece) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !status_.ok() || pieces_ < pieces_max_; });
+    TRY(status_);
+    if (row_in_part_ % kBlockRows == 0) {
+      blocks_.push_back(std::make_shared<Block>(Block{.index = next_block_++}));
     }
-    while (true) {
-      size_t index = 0;
-      {
-        std::unique_lock lock(mutex_);
-        // Nobody runs far ahead of a slow block: finished ones wait in memory.
-        delivered_changed_.wait(lock, [this] {
-          return !status_.ok() || next_ < delivered_ + 2 * workers_ || next_ >= blocks_.size();
-        });
-        if (!status_.ok() || next_ >= blocks_.size()) {
+    const auto count = static_cast<int64_t>(piece.count);
+    row_ += count;
+    row_in_part_ += count;
+    blocks_.back()->pieces.push_back(std::move(piece));
+    blocks_.back()->complete = row_in_part_ % kBlockRows == 0 || row_in_part_ == part_rows_[part_];
+    ++pieces_;
+    changed_.notify_all();
+    return absl::OkStatus();
+  }
+
+  // The oldest block that nobody has taken; nullptr at the end.
+  std::shared_ptr<Block> take_block() {
+    std::unique_lock lock(mutex_);
+    while (status_.ok()) {
+      for (const auto& block : blocks_) {
+        if (!block->taken) {
+          block->taken = true;
+          return block;
+        }
+      }
+      if (read_all_) {
+        return nullptr;
+      }
+      changed_.wait(lock);
+    }
+    return nullptr;
+  }
+
+  // The next piece of a block; nullopt when it has had all.
+  std::optional<Piece> take_piece(Block& block) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] {
+      return !status_.ok() || !block.pieces.empty() || block.complete || read_all_;
+    });
+    if (!status_.ok() || block.pieces.empty()) {
+      return std::nullopt;
+    }
+    Piece piece = std::move(block.pieces.front());
+    block.pieces.pop_front();
+    --pieces_;
+    changed_.notify_all();
+    return piece;
+  }
+
+  void work() {
+    duck::ChunkViews views(types_);
+    while (const auto block = take_block()) {
+      auto visitor = make_visitor_(block->index);
+      while (const auto piece = take_piece(*block)) {
+        const Chunk chunk(piece->first_row, piece->count,
+                          views.view(piece->chunk->get(), piece->begin, piece->count));
+        if (absl::Status status = visitor->visit(chunk); !status.ok()) {
+          fail(std::move(status));
           return;
         }
-        index = next_++;
       }
-      auto visitor = visit_block(*connection, index);
-      if (!visitor.ok()) {
-        fail(visitor.status());
-        return;
-      }
-      deliver(index, std::move(*visitor));
+      deliver(block->index, std::move(visitor));
     }
   }
 
-  absl::StatusOr<std::unique_ptr<ChunkVisitor>> visit_block(duck::Connection& connection,
-                                                            size_t index) {
-    const BlockRange& block = blocks_[index];
-    auto visitor = make_visitor_(static_cast<int64_t>(index));
-    std::vector<ColumnType> types;
-    for (const ColumnSchema& column : stored_.schema.columns) {
-      types.push_back(column.type);
-    }
-    duck::ChunkViews views(types);
-    int64_t row = block.first_row;
-    TRY(connection.stream(fmt::format("{} WHERE file_row_number >= {} AND file_row_number < {}",
-                                      selects_[block.part], block.begin, block.end),
-                          cancel_, duck::Origin::kOwn, [&](duck::Result&, duckdb_data_chunk data) {
-                            const size_t rows = duckdb_data_chunk_get_size(data);
-                            const Chunk chunk(row, rows, views.view(data));
-                            row += static_cast<int64_t>(rows);
-                            return visitor->visit(chunk);
-                          }));
-    return visitor;
-  }
-
-  void deliver(size_t index, std::unique_ptr<ChunkVisitor> visitor) {
+  // Blocks end in any order and are given away in theirs.
+  void deliver(int64_t index, std::unique_ptr<ChunkVisitor> visitor) {
     const std::scoped_lock lock(mutex_);
     ready_[index] = std::move(visitor);
     while (status_.ok() && !ready_.empty() && ready_.begin()->first == delivered_) {
       auto node = ready_.extract(ready_.begin());
-      status_ = sink_(static_cast<int64_t>(delivered_), std::move(node.mapped()));
+      status_ = sink_(delivered_, std::move(node.mapped()));
       ++delivered_;
+      blocks_.pop_front();
     }
-    delivered_changed_.notify_all();
+    changed_.notify_all();
   }
 
   void fail(absl::Status status) {
@@ -143,7 +207,7 @@ class BlockScan {
     if (status_.ok()) {
       status_ = std::move(status);
     }
-    delivered_changed_.notify_all();
+    changed_.notify_all();
   }
 
   Engine& engine_;
@@ -151,16 +215,24 @@ class BlockScan {
   const BlockVisitorFactory& make_visitor_;
   const BlockSink& sink_;
   const base::CancelToken& cancel_;
-  std::vector<std::string> selects_;  // by part
-  std::vector<BlockRange> blocks_;
-  size_t workers_ = 1;
+  std::vector<ColumnType> types_;
+  size_t pieces_max_ = 1;
+
+  // Of the reader.
+  int64_t row_ = 0;
+  std::vector<int64_t> part_rows_;
+  size_t part_ = 0;
+  int64_t row_in_part_ = 0;
+  int64_t next_block_ = 0;
 
   std::mutex mutex_;
-  std::condition_variable delivered_changed_;
+  std::condition_variable changed_;
   absl::Status status_;
-  size_t next_ = 0;
-  size_t delivered_ = 0;
-  std::map<size_t, std::unique_ptr<ChunkVisitor>> ready_;
+  bool read_all_ = false;
+  std::deque<std::shared_ptr<Block>> blocks_;  // not delivered yet, in order
+  size_t pieces_ = 0;                          // in all of them
+  int64_t delivered_ = 0;
+  std::map<int64_t, std::unique_ptr<ChunkVisitor>> ready_;
 };
 
 class HashVisitor final : public ChunkVisitor {
@@ -211,9 +283,9 @@ absl::Status for_each_chunk(Engine& engine, const StoredTable& stored, const Rea
   duck::ChunkViews views(types);
   int64_t row = 0;
   return as_damage(scan.where().stream(scan.select, cancel, scan.origin(),
-                                       [&](duck::Result&, duckdb_data_chunk data) {
-                                         const size_t rows = duckdb_data_chunk_get_size(data);
-                                         const Chunk chunk(row, rows, views.view(data));
+                                       [&](duck::DataChunk data) {
+                                         const size_t rows = duckdb_data_chunk_get_size(data.get());
+                                         const Chunk chunk(row, rows, views.view(data.get()));
                                          row += static_cast<int64_t>(rows);
                                          return visitor.visit(chunk);
                                        }),
@@ -229,20 +301,30 @@ absl::Status for_each_block(Engine& engine, const StoredTable& stored,
 
 absl::StatusOr<std::string> content_hash_of(Engine& engine, const StoredTable& stored,
                                             const base::CancelToken& cancel) {
+  TRY(check_parts(stored));
+  auto rows = count_part_rows(engine, stored);
+  if (!rows.ok()) {
+    return as_damage(rows.status(), stored);
+  }
+  std::vector<PartHasher> hashers;
+  std::vector<size_t> part_of_block;
+  for (size_t part = 0; part < rows->size(); ++part) {
+    hashers.emplace_back(stored.schema);
+    const auto blocks = static_cast<size_t>(((*rows)[part] + kBlockRows - 1) / kBlockRows);
+    part_of_block.insert(part_of_block.end(), blocks, part);
+  }
+  TRY(for_each_block(
+      engine, stored,
+      [&](int64_t) { return std::make_unique<HashVisitor>(stored.schema.columns.size()); },
+      [&](int64_t block, std::unique_ptr<ChunkVisitor> visitor) {
+        hashers[part_of_block[static_cast<size_t>(block)]].add_block(
+            static_cast<HashVisitor&>(*visitor).finish());
+        return absl::OkStatus();
+      },
+      cancel));
   std::vector<HashedPart> parts;
-  for (const std::filesystem::path& path : stored.parts) {
-    PartHasher part(stored.schema);
-    const StoredTable one{stored.schema, {path}};
-    TRY(for_each_block(
-        engine, one,
-        [&](int64_t) { return std::make_unique<HashVisitor>(stored.schema.columns.size()); },
-        [&](int64_t, std::unique_ptr<ChunkVisitor> visitor) {
-          part.add_block(static_cast<HashVisitor&>(*visitor).finish());
-          return absl::OkStatus();
-        },
-        cancel));
-    TRY(const int64_t rows, count_rows(engine, one, {}, cancel));
-    parts.push_back({rows, part.finish(rows)});
+  for (size_t part = 0; part < rows->size(); ++part) {
+    parts.push_back({(*rows)[part], hashers[part].finish((*rows)[part])});
   }
   return hash_of_parts(stored.schema, parts);
 }

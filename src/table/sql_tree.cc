@@ -238,9 +238,12 @@ class Inspector {
     Names names = visible;
     TRY(add_with_names(node, names));
     TRY(node.contains("class") ? check_expression(node) : check_node(node, names));
+    // Literals hold neither tables nor functions, but texts that could look like nodes.
+    if (text_of(node, "class") == "CONSTANT") {
+      return absl::OkStatus();
+    }
     for (const auto& [key, child] : node.items()) {
-      // Types of casts and literals hold neither tables nor functions.
-      if (key != "cast_type" && key != "value" && key != "type_info") {
+      if (key != "cast_type") {
         TRY(walk(child, names));
       }
     }

@@ -147,9 +147,9 @@ absl::StatusOr<Table> collect_table(duck::Connection& connection, const std::str
   }
   duck::ChunkViews views(types);
   int64_t row_count = 0;
-  TRY(connection.stream(select, cancel, origin, [&](duck::Result&, duckdb_data_chunk chunk) {
-    const size_t rows = duckdb_data_chunk_get_size(chunk);
-    const auto columns_of_chunk = views.view(chunk);
+  TRY(connection.stream(select, cancel, origin, [&](duck::DataChunk chunk) {
+    const size_t rows = duckdb_data_chunk_get_size(chunk.get());
+    const auto columns_of_chunk = views.view(chunk.get());
     for (size_t i = 0; i < builders.size(); ++i) {
       builders[i].append(columns_of_chunk[i], rows);
     }
