@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# clang-tidy 19 over every translation unit. A unit whose preprocessed inputs were clean before is
+# clang-tidy 19 over every source of the program (with --all over its tests, too). A unit whose preprocessed inputs were clean before is
 # not looked at again: the stamps in build/tidy/stamps are keyed by the hash of all that it includes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,6 +20,8 @@ check_one() {
   fi
 }
 export -f check_one
-mapfile -t files < <(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else git ls-files -co --exclude-standard 'src/*.cc' | grep -v '_fuzz\.cc$' | grep -v '_bench\.cc$'; fi)
+left_out='_(fuzz|bench|test)\.cc$'
+[ "${1:-}" = --all ] && { left_out='_(fuzz|bench)\.cc$'; shift; }
+mapfile -t files < <(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else git ls-files -co --exclude-standard 'src/*.cc' | grep -vE "$left_out"; fi)
 printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -I{} bash -c 'check_one {}' || { echo "tidy: failed"; exit 1; }
 echo "tidy: ${#files[@]} files are clean"

@@ -39,6 +39,7 @@ absl::StatusOr<std::vector<std::string>> models_on(const Context& context,
                               .filter = fmt::format("lineage.dataset = \"{}\"", dataset),
                               .page_size = 10}));
   std::vector<std::string> names;
+  names.reserve(page.documents.size());
   for (const store::Document& document : page.documents) {
     names.push_back(document.key.name);
   }

@@ -141,6 +141,7 @@ absl::StatusOr<flow::WorkerSpec> ImportKind::prepare(const flow::Job& job,
 absl::Status ImportKind::take_objects(table::Manifest& manifest,
                                       const std::filesystem::path& work_dir) const {
   std::vector<std::string> objects;
+  objects.reserve(manifest.parts.size() + 2);
   for (const table::ManifestPart& part : manifest.parts) {
     objects.push_back(part.object);
   }

@@ -71,11 +71,11 @@ absl::Status annotate(const absl::Status& status, std::string_view context);
 std::string describe(const absl::Status& status);
 
 namespace internal_status {
-inline const absl::Status& as_status(const absl::Status& status) {
+inline absl::Status as_status(absl::Status status) {
   return status;
 }
 template <typename T>
-const absl::Status& as_status(const absl::StatusOr<T>& result) {
+absl::Status as_status(const absl::StatusOr<T>& result) {
   return result.status();
 }
 }  // namespace internal_status
@@ -88,7 +88,7 @@ const absl::Status& as_status(const absl::StatusOr<T>& result) {
 #define CROMFORD_TRY_STATUS(expression)                                              \
   do {                                                                               \
     if (auto&& try_result = (expression); !try_result.ok()) {                        \
-      return absl::Status(::cromford::base::internal_status::as_status(try_result)); \
+      return ::cromford::base::internal_status::as_status(try_result);               \
     }                                                                                \
   } while (false)
 #define CROMFORD_TRY_ASSIGN_TO(temporary, declaration, expression) \

@@ -24,11 +24,11 @@ namespace cromford::testing {
 
 namespace internal_matchers {
 
-inline const absl::Status& as_status(const absl::Status& status) {
+inline absl::Status as_status(absl::Status status) {
   return status;
 }
 template <typename T>
-const absl::Status& as_status(const absl::StatusOr<T>& result) {
+absl::Status as_status(const absl::StatusOr<T>& result) {
   return result.status();
 }
 
