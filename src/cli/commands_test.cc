@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "cli/command_fixture.h"
+#include "cli/pipelines.h"
 
 namespace cromford::cli {
 namespace {
@@ -400,6 +401,31 @@ TEST_F(CommandsTest, PipelinesAreAppliedUnderTheirOwnName) {
   EXPECT_EQ(run({"pipeline", "apply", "/no/such.yaml"}), 5);
 }
 
+TEST(PipelineTextTest, RelativeSourcesAreMadeAbsolute) {
+  const std::string yaml =
+      "pipeline: p  # file: x\n"
+      "dataset:\n"
+      "  source: {file: a.csv}  # from here\n"
+      "  query: select file from input\n"
+      "train:\n"
+      "  target: file\n";
+  EXPECT_EQ(with_absolute_sources(yaml, "/here"),
+            "pipeline: p  # file: x\n"
+            "dataset:\n"
+            "  source: {file: \"/here/a.csv\"}  # from here\n"
+            "  query: select file from input\n"
+            "train:\n"
+            "  target: file\n");
+  EXPECT_EQ(with_absolute_sources("d:\n  source:\n    file: 'b c.csv'\n  name: file\n", "/h"),
+            "d:\n  source:\n    file: \"/h/b c.csv\"\n  name: file\n");
+  EXPECT_EQ(with_absolute_sources("d:\n  source: {files: [../a.csv, \"/x/b.csv\", c.csv]}", "/h/i"),
+            "d:\n  source: {files: [\"/h/a.csv\", \"/x/b.csv\", \"/h/i/c.csv\"]}");
+  const std::string untouched = "d:\n  source: {url: \"https://x/file: y\"}\n  file: a\n";
+  EXPECT_EQ(with_absolute_sources(untouched, "/h"), untouched);
+  EXPECT_EQ(with_absolute_sources("d:\n  source: {file: }", "/h"), "d:\n  source: {file: }");
+  EXPECT_EQ(with_absolute_sources("d:\n  source: {files: [", "/h"), "d:\n  source: {files: [");
+}
+
 TEST_F(CommandsTest, PipelinesRunAndTellTheirSteps) {
   on_job("/pipelines/line:run", R"({"steps":2})");
   on("GET", "/pipelines/line/history",
@@ -474,6 +500,17 @@ TEST_F(CommandsTest, WithoutAServerOneIsHostedForAsLongAsTheCommandTakes) {
   EXPECT_EQ(home, variables_["CROMFORD_HOME"]);
   EXPECT_EQ(alive, 0);
   EXPECT_EQ(server_.requests()[0].headers.at("authorization"), "Bearer hosted-token");
+}
+
+TEST_F(CommandsTest, DetachNeedsAServerThatStays) {
+  int alive = 0;
+  environment_.host =
+      [&](const std::filesystem::path&) -> absl::StatusOr<std::unique_ptr<HostedServer>> {
+    return std::make_unique<FakeHosted>(server_.url(), alive);
+  };
+  EXPECT_EQ(run_bare({"train", "d", "--target", "y", "--detach"}), 2);
+  EXPECT_THAT(err_, HasSubstr("--detach needs a running server"));
+  EXPECT_TRUE(server_.requests().empty());
 }
 
 TEST_F(CommandsTest, AFileOfADeadServerDoesNotMislead) {

@@ -18,22 +18,19 @@ namespace {
 constexpr size_t kChecksFileMax = 1 << 20;
 constexpr std::string_view kImportType = "application/vnd.cromford.import+json";
 
-// A file of rules: JSON goes as JSON, anything else as text, which the server reads as YAML.
+// A file of rules, as docs/checks.md describes them.
 absl::StatusOr<base::Json> read_checks(const std::string& path) {
   TRY(const std::string text, read_text_file(path, kChecksFileMax));
-  const std::string_view body = base::trim(text);
-  if (body.starts_with('[') || body.starts_with('{')) {
-    absl::StatusOr<base::Json> checks = base::parse_json(text);
-    return checks.ok() ? checks : base::annotate(checks.status(), path);
+  absl::StatusOr<base::Json> checks = base::parse_json(text);
+  const absl::Status status = !checks.ok()         ? checks.status()
+                              : checks->is_array() ? absl::OkStatus()
+                                                   : base::invalid("the rules are not a list");
+  if (status.ok()) {
+    return checks;
   }
-  return base::Json(text);
-}
-
-std::string as_query(const base::Json& checks) {
-  if (checks.is_null()) {
-    return {};
-  }
-  return checks.is_string() ? checks.get<std::string>() : base::dump_json(checks);
+  return base::with_remedy(
+      base::annotate(status, path),
+      R"(write a JSON list of rules, e.g. [{"column": "id", "not_null": true}])");
 }
 
 struct Inputs {
@@ -115,13 +112,16 @@ absl::StatusOr<base::Json> start_upload(const Invocation& call, Session& session
                                 {"format", call.text("--format")},
                                 {"key", call.text("--key")},
                                 {"source_name", upload.name},
-                                {"checks", as_query(checks)}}},
+                                {"checks", checks.is_null() ? "" : base::dump_json(checks)}}},
                      "sending");
 }
 
 absl::StatusOr<base::Json> start_import(const Invocation& call, Session& session,
                                         const Inputs& inputs, const base::Json& checks) {
   TRY(session.client());
+  if (call.switched_on("--detach")) {
+    TRY(session.allow_detach());
+  }
   if (!inputs.url.empty() || (session.server_reads_our_files() && !inputs.standard_input)) {
     return start_named_import(call, session, inputs, checks);
   }

@@ -113,6 +113,9 @@ TEST_F(DatasetCommandsTest, AddRefusesInputsThatDoNotFit) {
   EXPECT_EQ(run({"dataset", "add", "d", file, "--checks", "/no/rules"}), 5);
   EXPECT_EQ(run({"dataset", "add", "d", file, "--checks", write_file("r.json", "[{]")}), 2);
   EXPECT_THAT(err_, HasSubstr("r.json"));
+  EXPECT_EQ(run({"dataset", "add", "d", file, "--checks", write_file("r.json", "{}")}), 2);
+  EXPECT_THAT(err_, HasSubstr("the rules are not a list"));
+  EXPECT_THAT(err_, HasSubstr("remedy: write a JSON list of rules"));
   EXPECT_EQ(run({"dataset", "add", "d", folder_.path().string()}), 2);
   EXPECT_THAT(err_, HasSubstr("is a folder"));
   EXPECT_TRUE(server_.requests().empty());

@@ -10,6 +10,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,11 @@ inline constexpr size_t kPipelineFileMax = 1 << 20;
 // What stands behind `pipeline:` at the beginning of a line; the rest of the file is the server's
 // to read. INVALID_ARGUMENT where there is no such line or no good name.
 absl::StatusOr<std::string> pipeline_name_of(std::string_view yaml, std::string_view file);
+
+// The same file with the relative paths behind `source:` (`file: x`, `files: [x, y]`) made
+// absolute, seen from `folder`: a server does not know where its client stands. Everything else
+// stays as it is.
+std::string with_absolute_sources(std::string_view yaml, const std::filesystem::path& folder);
 
 absl::StatusOr<base::Json> apply_pipeline_text(Session& session, const std::string& name,
                                                const std::string& yaml);

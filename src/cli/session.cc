@@ -177,6 +177,15 @@ absl::StatusOr<base::Json> Session::list(std::string_view path, std::string_view
   return all;
 }
 
+absl::Status Session::allow_detach() {
+  TRY(client());
+  return !hosts() ? absl::OkStatus()
+                  : base::invalid(
+                        "--detach needs a running server: without one the job ends with "
+                        "this command",
+                        "leave --detach out, or start `cromford server` first");
+}
+
 absl::Status Session::confirm(std::string_view question) {
   if (yes_) {
     return absl::OkStatus();

@@ -68,6 +68,9 @@ class Session {
   absl::StatusOr<base::Json> list(std::string_view path, std::string_view key, Query query,
                                   int64_t limit);
 
+  // OK where a job can go on without this command: not in a hosted server, which ends with it.
+  absl::Status allow_detach();
+
   // OK when --yes was given or the person at the terminal agrees to `question`.
   absl::Status confirm(std::string_view question);
 

@@ -116,6 +116,9 @@ void print_run(const base::Json& run, Output& output) {
 
 absl::Status train(const Invocation& call, Session& session) {
   TRY(const VersionPath dataset, version_path("datasets", "dataset", call.positional(0)));
+  if (call.switched_on("--detach")) {
+    TRY(session.allow_detach());
+  }
   absl::StatusOr<base::Json> started = session.post("/runs", run_request(call));
   if (!started.ok()) {
     return with_nearest_name(started.status(), session, "datasets", dataset.name);
