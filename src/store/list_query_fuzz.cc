@@ -1,11 +1,13 @@
 // Any filter, order and page token is either refused or becomes a statement that SQLite runs.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "store/list_query.h"
 #include "store/sqlite_connection.h"
