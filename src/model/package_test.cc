@@ -297,7 +297,7 @@ TEST(PackageWriter, RefusesPartsThatDoNotFit) {
       {[](PackageParts& p) { p.manifest = "[1]"; }, "not a JSON object"},
       {[](PackageParts& p) { p.manifest = "{"; }, "not JSON"},
       {[](PackageParts& p) {
-         p.manifest = "{\"a\":\"" + std::string(17 * 1024 * 1024, 'x') + "\"}";
+         p.manifest = "{\"a\":\"" + std::string(size_t{17} * 1024 * 1024, 'x') + "\"}";
        },
        "the limit is 16777216"},
   };

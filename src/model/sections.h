@@ -34,7 +34,7 @@ enum class PredictorKind : uint32_t { kForest = 1, kLinear = 2 };
 
 constexpr uint32_t kColumnCountMax = 100000;
 constexpr uint32_t kClassCountMax = 10000;
-constexpr size_t kManifestBytesMax = 16 * 1024 * 1024;
+constexpr size_t kManifestBytesMax = size_t{16} * 1024 * 1024;
 
 struct Head {
   Task task = Task::kRegression;
