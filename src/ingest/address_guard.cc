@@ -107,11 +107,24 @@ bool is_local_name(std::string_view host) {
   });
 }
 
-bool is_literal(const std::string& host) {
+// A host that is an address in any spelling that a resolver might take for one ("127.", "0x7f.1"),
+// or else a name.
+bool is_special_host(std::string host) {
+  while (host.ends_with('.')) {
+    host.pop_back();
+  }
   Bytes16 bytes{};
   const std::string plain = host.substr(0, host.find('%'));
-  return inet_pton(AF_INET, plain.c_str(), bytes.data()) == 1 ||
-         inet_pton(AF_INET6, plain.c_str(), bytes.data()) == 1;
+  if (inet_pton(AF_INET6, plain.c_str(), bytes.data()) == 1) {
+    return !is_public_literal(host);
+  }
+  in_addr lenient{};
+  if (inet_aton(host.c_str(), &lenient) != 0) {
+    Bytes4 bytes4{};
+    std::memcpy(bytes4.data(), &lenient, bytes4.size());
+    return !is_public4(bytes4);
+  }
+  return is_local_name(host);
 }
 
 struct UrlDeleter {
@@ -209,9 +222,7 @@ absl::StatusOr<CheckedUrl> check_url(std::string_view url, AddressPolicy policy)
   if (checked.url.empty() || checked.host.empty()) {
     return refuse_url("it names no host", "write it like https://example.org/path/file.csv");
   }
-  const bool special =
-      is_literal(checked.host) ? !is_public_literal(checked.host) : is_local_name(checked.host);
-  if (policy == AddressPolicy::kPublic && special) {
+  if (policy == AddressPolicy::kPublic && is_special_host(checked.host)) {
     return base::denied(
         fmt::format("{} is not an address of the public internet", checked.host),
         "the factory fetches only from public addresses unless its configuration allows others; "
