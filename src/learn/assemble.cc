@@ -226,11 +226,11 @@ Answers answer_rows(const model::Package& package, const table::Table& table,
     answers.upper.resize(positions.size());
   }
   in_pieces(positions.size(), threads, [&](size_t first, size_t last) {
-    constexpr size_t kBlock = 1024;
+    constexpr size_t block_rows = 1024;
     RowReader reader(table, problem);
     model::Workspace workspace;
-    for (size_t at = first; at < last; at += kBlock) {
-      const size_t count = std::min(kBlock, last - at);
+    for (size_t at = first; at < last; at += block_rows) {
+      const size_t count = std::min(block_rows, last - at);
       const model::Predictions out =
           package.predict(reader.read(positions.subspan(at, count)), workspace);
       for (size_t i = 0; i < count; ++i) {

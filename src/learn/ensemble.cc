@@ -61,7 +61,7 @@ class Judge {
 std::vector<size_t> candidates_of(const std::vector<Trial>& trials, size_t most) {
   std::vector<size_t> order;
   for (size_t t = 0; t < trials.size(); ++t) {
-    if (trials[t].complete && trials[t].spec.learner != "baseline") {
+    if (trials[t].complete && trials[t].spec.learner != "baseline" && !trials[t].margins.empty()) {
       order.push_back(t);
     }
   }

@@ -40,15 +40,15 @@ model::RowBatch RowReader::read(std::span<const uint32_t> positions) {
 Matrix make_matrix(const table::Table& table, const Problem& problem,
                    const model::FeaturePipeline& pipeline, std::span<const uint32_t> positions,
                    size_t threads) {
-  constexpr size_t kBlock = 2048;
+  constexpr size_t block_rows = 2048;
   Matrix matrix{
       .row_count = positions.size(), .column_count = pipeline.feature_count(), .values = {}};
   matrix.values.resize(matrix.row_count * matrix.column_count);
   in_pieces(positions.size(), threads, [&](size_t first, size_t last) {
     RowReader reader(table, problem);
     model::FeatureScratch scratch;
-    for (size_t at = first; at < last; at += kBlock) {
-      const size_t count = std::min(kBlock, last - at);
+    for (size_t at = first; at < last; at += block_rows) {
+      const size_t count = std::min(block_rows, last - at);
       pipeline.apply(
           reader.read(positions.subspan(at, count)), 0, count, scratch,
           std::span(matrix.values).subspan(at * matrix.column_count, count * matrix.column_count));

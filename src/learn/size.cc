@@ -89,6 +89,9 @@ absl::StatusOr<SizePlan> plan_sizes(const table::Table& table, const TrainSettin
            fmt::format("the memory limit of {}", base::format_size(limit)), problem);
   }
   SizePlan plan;
+  // Linear models see a copy of their rows twice over, beside all else.
+  plan.linear_cells_max =
+      std::clamp<size_t>(static_cast<size_t>(free / 60), 100000, plan.linear_cells_max);
   if (budget_s <= 0) {
     return plan;
   }
@@ -110,7 +113,8 @@ absl::StatusOr<SizePlan> plan_sizes(const table::Table& table, const TrainSettin
   const double rounds = 0.3 * budget_s / (taught * folds * width * outputs * kRoundSeconds);
   const double needed = std::clamp(25 * std::sqrt(taught / 30000), 10.0, 100.0);
   plan.rate_least = std::min(needed / rounds, 0.3);
-  plan.linear_cells_max = static_cast<size_t>(std::clamp(budget_s * 2e5, 2e5, 1e7));
+  plan.linear_cells_max =
+      std::min(plan.linear_cells_max, static_cast<size_t>(std::clamp(budget_s * 2e5, 2e5, 1e7)));
   return plan;
 }
 

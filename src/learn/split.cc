@@ -111,9 +111,9 @@ std::vector<uint32_t> stratified_order(const std::vector<Unit>& units,
                    [&units](uint32_t a, uint32_t b) { return units[a].label < units[b].label; });
   if (task == metric::Task::kRegression) {
     // Blocks of neighbours in value, each shuffled, so that a part is not the lowest of each block.
-    constexpr size_t kBlock = 20;
-    for (size_t at = 0; at < order.size(); at += kBlock) {
-      random.shuffle(std::span(order).subspan(at, std::min(kBlock, order.size() - at)));
+    constexpr size_t block_rows = 20;
+    for (size_t at = 0; at < order.size(); at += block_rows) {
+      random.shuffle(std::span(order).subspan(at, std::min(block_rows, order.size() - at)));
     }
   }
   return order;

@@ -143,8 +143,8 @@ class Run {
     SearchOptions options{.trials = settings_.trials,
                           .seed = settings_.seed,
                           .threads = threads_,
-                          .linear = wants(settings_, "linear"),
-                          .boosting = wants(settings_, "boosting"),
+                          .linear = bench_->options().with_linear,
+                          .boosting = bench_->options().with_boosting,
                           .rate_least = settings_.trials ? 0 : rate_least_,
                           .refit_factor = bench_->refit_factor()};
     options.done = [this](const Trial& trial) { note(trial); };

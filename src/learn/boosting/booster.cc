@@ -4,6 +4,7 @@
 #include <xgboost/c_api.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <limits>
 #include <mutex>
@@ -121,6 +122,44 @@ class BoosterOwner {
   BoosterHandle handle = nullptr;
 };
 
+constexpr uint32_t kRoundsTried = 8;
+
+// On a busy machine several threads wait for each other at every level of a tree and are slower
+// than one. The first rounds try both; the rest takes the faster.
+class ThreadChoice {
+ public:
+  explicit ThreadChoice(size_t threads) : threads_(threads) {}
+
+  absl::Status next_round(BoosterHandle booster) {
+    const auto now = std::chrono::steady_clock::now();
+    const uint32_t round = round_++;
+    if (threads_ < 2 || round > 2 * kRoundsTried) {
+      return absl::OkStatus();
+    }
+    if (round == 0) {
+      started_ = now;
+    } else if (round == kRoundsTried) {
+      with_all_ = now - started_;
+      started_ = now;
+      return set(booster, 1);
+    } else if (round == 2 * kRoundsTried && now - started_ > with_all_) {
+      return set(booster, threads_);
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  static absl::Status set(BoosterHandle booster, size_t threads) {
+    return checked(XGBoosterSetParam(booster, "nthread", fmt::format("{}", threads).c_str()),
+                   "choosing threads");
+  }
+
+  size_t threads_;
+  uint32_t round_ = 0;
+  std::chrono::steady_clock::time_point started_;
+  std::chrono::steady_clock::duration with_all_{};
+};
+
 std::string objective_name(Objective objective) {
   switch (objective) {
     case Objective::kBinary:
@@ -173,8 +212,8 @@ absl::Status read_margins(BoosterHandle booster, const BoostingData& rows,
                           const std::vector<double>& base, std::vector<double>& margins) {
   bst_ulong length = 0;
   const float* values = nullptr;
-  constexpr int kMargin = 1;
-  TRY(checked(XGBoosterPredict(booster, rows.handle(), kMargin, 0, 0, &length, &values),
+  constexpr int margin_mask = 1;
+  TRY(checked(XGBoosterPredict(booster, rows.handle(), margin_mask, 0, 0, &length, &values),
               "scoring validation rows"));
   margins.resize(length);
   for (size_t i = 0; i < length; ++i) {
@@ -255,6 +294,7 @@ absl::StatusOr<std::unique_ptr<BoostingData>> BoostingData::create_plain(
 absl::StatusOr<Boosted> boost(const BoostingData& data, const BoostingConfig& config,
                               const BoostOptions& options) {
   BoosterOwner owner;
+  ThreadChoice choice(options.threads);
   const DMatrixHandle handles[] = {data.handle(),
                                    options.valid != nullptr ? options.valid->handle() : nullptr};
   TRY(checked(XGBoosterCreate(handles, options.valid != nullptr ? 2 : 1, &owner.handle),
@@ -268,6 +308,7 @@ absl::StatusOr<Boosted> boost(const BoostingData& data, const BoostingConfig& co
       result.stopped = true;
       break;
     }
+    TRY(choice.next_round(owner.handle));
     TRY(checked(XGBoosterUpdateOneIter(owner.handle, static_cast<int>(round), data.handle()),
                 "fitting a tree"));
     result.rounds_fitted = round + 1;
@@ -285,7 +326,9 @@ absl::StatusOr<Boosted> boost(const BoostingData& data, const BoostingConfig& co
       break;
     }
   }
-  TRY(finish(owner.handle, data, result));
+  if (!result.stopped || options.forest_when_stopped) {
+    TRY(finish(owner.handle, data, result));
+  }
   return result;
 }
 

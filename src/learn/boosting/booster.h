@@ -93,6 +93,8 @@ struct BoostOptions {
   std::function<double(std::span<const double> margins)> loss;
   // Asked before each round; true ends the fit with the rounds so far.
   std::function<bool()> stop;
+  // False: a stopped fit has no forest, which spares the time of reading it.
+  bool forest_when_stopped = true;
 };
 
 struct Boosted {

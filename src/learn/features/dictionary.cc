@@ -62,8 +62,8 @@ model::TextTokens make_tokens(const table::Column& column, uint32_t field, const
   uint32_t texts = 0;
   std::string scratch;
   // The texts of at most so many distinct values are read; the vocabulary is of frequent words.
-  constexpr size_t kTextsRead = 100000;
-  const size_t step = counts.size() / kTextsRead + 1;
+  constexpr size_t texts_read = 100000;
+  const size_t step = counts.size() / texts_read + 1;
   for (size_t code = 0; code < counts.size(); code += step) {
     if (counts[code] == 0) {
       continue;

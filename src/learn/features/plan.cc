@@ -115,11 +115,11 @@ class Planner {
     if (values.empty()) {
       return;
     }
-    constexpr double kDay = 86400;
-    const double days = (values.back() - values.front()) / kDay;
-    const bool timed =
-        column.type == table::ColumnType::kTimestamp &&
-        std::any_of(values.begin(), values.end(), [](double v) { return std::fmod(v, kDay) != 0; });
+    constexpr double day_s = 86400;
+    const double days = (values.back() - values.front()) / day_s;
+    const bool timed = column.type == table::ColumnType::kTimestamp &&
+                       std::any_of(values.begin(), values.end(),
+                                   [](double v) { return std::fmod(v, day_s) != 0; });
     const bool is_time = problem_.time_column == problem_.fields[f].column;
     // A cycle helps once it has been seen twice; before that it is a trend in disguise.
     std::vector<DatePart> cycles;
@@ -166,10 +166,10 @@ class Planner {
         times.push_back(f);
       }
     }
-    constexpr size_t kPairsMax = 6;
+    constexpr size_t pairs_max = 6;
     size_t pairs = 0;
     for (size_t a = 0; a < times.size(); ++a) {
-      for (size_t b = a + 1; b < times.size() && pairs < kPairsMax; ++b, ++pairs) {
+      for (size_t b = a + 1; b < times.size() && pairs < pairs_max; ++b, ++pairs) {
         add(model::PairTransform{.left = times[b], .right = times[a]}, Reader::kBoth, 1);
       }
     }

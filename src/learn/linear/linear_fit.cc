@@ -78,10 +78,10 @@ class Objective {
     const Values weights = w.leftCols(width() - 1).cast<float>();
     double loss = 0;
     // Blocks stay in the cache between the two products.
-    constexpr Eigen::Index kBlock = 256;
+    constexpr Eigen::Index block_rows = 256;
     Values margins;
-    for (Eigen::Index at = 0; at < z_.rows(); at += kBlock) {
-      const Eigen::Index count = std::min(kBlock, z_.rows() - at);
+    for (Eigen::Index at = 0; at < z_.rows(); at += block_rows) {
+      const Eigen::Index count = std::min(block_rows, z_.rows() - at);
       const auto block = z_.middleRows(at, count);
       margins.noalias() = block * weights.transpose();
       for (Eigen::Index i = 0; i < count; ++i) {

@@ -15,6 +15,9 @@
 namespace cromford::learn {
 namespace {
 
+// Trials whose margins are kept; more than an ensemble considers.
+constexpr size_t kRemembered = 16;
+
 // In which order the learners come: linear models are cheap but few are needed.
 bool is_linear(size_t number, const SearchOptions& options) {
   if (!options.linear || !options.boosting) {
@@ -100,8 +103,8 @@ BoostingConfig random_config(base::Random random, size_t rows, double rate) {
 }
 
 double linear_penalty(size_t rank, base::Random random) {
-  constexpr std::array kFirst = {3.0, 100.0, 0.3};
-  return rank < kFirst.size() ? kFirst[rank] : rounded(log_uniform(random, 0.01, 3000));
+  constexpr std::array first = {3.0, 100.0, 0.3};
+  return rank < first.size() ? first[rank] : rounded(log_uniform(random, 0.01, 3000));
 }
 
 // What a trial costs, from those that are over: seconds are taken to be proportional to the work.
@@ -165,15 +168,43 @@ class Searcher {
       refit_seconds_ = trial.fit_seconds * options_.refit_factor;
     }
     trials_.push_back(std::move(trial));
+    forget_the_rest();
+  }
+
+  // Margins and models of trials that can no longer enter an ensemble are dropped: the best few of
+  // all trials are among the best few of those that are over. The best linear one always stays.
+  void forget_the_rest() {
+    std::vector<Trial*> order;
+    for (Trial& trial : trials_) {
+      if (trial.complete && trial.spec.number > 0) {
+        order.push_back(&trial);
+      }
+    }
+    if (order.size() <= kRemembered) {
+      return;
+    }
+    std::sort(order.begin(), order.end(), [](const Trial* a, const Trial* b) {
+      return a->loss != b->loss ? a->loss < b->loss : a->spec.number < b->spec.number;
+    });
+    bool linear_kept = false;
+    for (size_t i = 0; i < order.size(); ++i) {
+      const bool best_linear = !linear_kept && order[i]->spec.learner == "linear";
+      linear_kept = linear_kept || best_linear;
+      if (i >= kRemembered && !best_linear) {
+        order[i]->margins = {};
+        order[i]->first = {};
+      }
+    }
   }
 
   // The next configuration, or nothing when the search is over.
   std::optional<TrialSpec> take() {
     const std::lock_guard lock(mutex_);
-    if (!status_.ok() || pace_.cancelled() || (options_.trials && next_ > *options_.trials)) {
+    const size_t rows = bench_.folds().front().train.size();
+    if (!status_.ok() || pace_.cancelled() || next_ > options_.trials.value_or(enough(rows))) {
       return std::nullopt;
     }
-    TrialSpec spec = spec_of(next_, options_, bench_.folds().front().train.size());
+    TrialSpec spec = spec_of(next_, options_, rows);
     if (pace_.timed() && next_ > 1) {
       const double left = pace_.left_until(pace_.fit_end_s());
       const double cost = costs_.predict(spec);
@@ -186,6 +217,11 @@ class Searcher {
     }
     ++next_;
     return spec;
+  }
+
+  // With few rows, more trials than these choose by luck.
+  size_t enough(size_t rows) const {
+    return options_.boosting ? std::min<size_t>(200, 16 + rows / 25) : 16;
   }
 
   double cost_of_refit(double trial_seconds) const {

@@ -243,6 +243,7 @@ absl::StatusOr<Refit> refit(const Workbench& bench, const RefitData& data, const
   options.seed = seed;
   options.threads = threads;
   options.stop = late;
+  options.forest_when_stopped = false;
   TRY(Boosted boosted, boost(*data.boosting, trial.spec.boosting, options));
   result.fitted = {.body = std::move(boosted.forest),
                    .features = bench.plan().tree_features,

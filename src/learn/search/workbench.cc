@@ -13,6 +13,7 @@ namespace cromford::learn {
 namespace {
 
 constexpr size_t kAuditionRows = 30000;
+constexpr size_t kAuditionCells = 2000000;  // About a second of one core.
 
 double log_loss_of_row(std::span<const double> margins, double label) {
   if (margins.size() == 1) {
@@ -52,6 +53,8 @@ absl::StatusOr<std::unique_ptr<Workbench>> Workbench::create(const table::Table&
 
 absl::Status Workbench::prepare(const Pace& pace) {
   TRY(plan_, plan_features(table_, problem_, split_.work));
+  options_.with_boosting = options_.with_boosting && !plan_.tree_features.empty();
+  options_.with_linear = options_.with_linear && !plan_.linear_features.empty();
   link_ = problem_.task == metric::Task::kBinary       ? model::Link::kLogistic
           : problem_.task == metric::Task::kMulticlass ? model::Link::kSoftmax
                                                        : model::Link::kIdentity;
@@ -349,8 +352,12 @@ double Workbench::loss(std::span<const uint32_t> positions, std::span<const doub
 // trials share.
 absl::StatusOr<double> Workbench::audition(const Pace& pace) const {
   const Fold& fold = split_.folds.front();
-  const std::vector<uint32_t> train = sample_rows(fold.train, kAuditionRows, 3);
-  const std::vector<uint32_t> valid = sample_rows(fold.valid, kAuditionRows, 4);
+  const double cells = static_cast<double>(kAuditionCells) *
+                       (pace.timed() ? std::min(1.0, pace.budget_s() / 20) : 1.0);
+  const size_t rows = std::clamp<size_t>(
+      static_cast<size_t>(cells) / (plan_.tree_features.size() * outputs()), 1000, kAuditionRows);
+  const std::vector<uint32_t> train = sample_rows(fold.train, rows, 3);
+  const std::vector<uint32_t> valid = sample_rows(fold.valid, rows, 4);
   TRY(const auto data, boosting_train(train, options_.threads));
   const StatisticTables tables = statistics_->fit(train);
   std::vector<float> statistics(valid.size() * statistics_->width());
