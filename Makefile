@@ -1,6 +1,6 @@
 # make demo   install what is missing, build, and take three million real flights to a served prediction
 # make test   install what is missing, build, and run every test
-# The rest:   make build | bench | format | tidy | ci | coverage | install | clean
+# The rest:   make build | bench | format | tidy | ci | ci-deep | coverage | install | clean
 
 SHELL := /bin/bash
 PRESET ?= release
@@ -8,9 +8,10 @@ BUILD := build/$(PRESET)
 CROMFORD := $(BUILD)/src/main/cromford
 FLIGHTS := vendor/node_modules/vega-datasets/data/flights-3m.parquet
 
-.PHONY: demo test build setup setup-tools bench format tidy ci coverage install clean
+.PHONY: demo test build setup setup-tools bench format tidy ci ci-deep coverage install clean
 
-demo: build
+demo: setup
+	@scripts/build.sh $(PRESET) cromford
 	@scripts/demo.sh $(CROMFORD) $(FLIGHTS)
 
 test: setup-tools build
@@ -36,6 +37,10 @@ tidy: setup-tools
 
 ci:
 	@scripts/ci.sh
+
+# The slow half of what a release needs: sanitizers, fuzzers, clang-tidy.
+ci-deep:
+	@scripts/ci_deep.sh
 
 coverage: setup-tools
 	@scripts/coverage.sh
