@@ -85,11 +85,11 @@ absl::Status as_status(const absl::StatusOr<T>& result) {
 #define CROMFORD_CONCAT_INNER(a, b) a##b
 #define CROMFORD_CONCAT(a, b) CROMFORD_CONCAT_INNER(a, b)
 #define CROMFORD_TRY_SELECT(_1, _2, NAME, ...) NAME
-#define CROMFORD_TRY_STATUS(expression)                                              \
-  do {                                                                               \
-    if (auto&& try_result = (expression); !try_result.ok()) {                        \
-      return ::cromford::base::internal_status::as_status(try_result);               \
-    }                                                                                \
+#define CROMFORD_TRY_STATUS(expression)                                \
+  do {                                                                 \
+    if (auto&& try_result = (expression); !try_result.ok()) {          \
+      return ::cromford::base::internal_status::as_status(try_result); \
+    }                                                                  \
   } while (false)
 #define CROMFORD_TRY_ASSIGN_TO(temporary, declaration, expression) \
   auto temporary = (expression);                                   \

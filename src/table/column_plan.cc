@@ -62,7 +62,8 @@ void ColumnGuess::add(std::string_view cell) {
     ++numbers_;
   } else if (code) {
     // "1e5" and "12E" alike: only what is wholly a number counts as one.
-    const bool exponent = parse_number(cell, NumberStyle::kPlain, number) && cell.front() != '0';
+    const bool exponent = cell.find_first_of("eE") != std::string_view::npos &&
+                          parse_number(cell, NumberStyle::kPlain, number);
     numbers_ += exponent ? 1 : 0;
     codes_ += exponent ? 0 : 1;
   }

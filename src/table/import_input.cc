@@ -195,7 +195,8 @@ std::string json_select(const InputPlan& plan, Compression compression) {
       "SELECT * FROM read_json({}, format = '{}', compression = '{}', sample_size = -1, "
       "maximum_sample_files = 1, map_inference_threshold = -1, field_appearance_threshold = 0)",
       quote_text(plan.path.string()), plan.source.format == "jsonl" ? "newline_delimited" : "auto",
-      compression == Compression::kNone ? "uncompressed" : std::string(compression_name(compression)));
+      compression == Compression::kNone ? "uncompressed"
+                                        : std::string(compression_name(compression)));
 }
 
 absl::Status plan_json(duck::Connection& connection, const TextSample& sample, bool has_mark,

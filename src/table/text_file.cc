@@ -147,6 +147,9 @@ absl::Status plan_arff_file(const TextSample& sample, TextFile& file) {
   file.layout = sniff_layout(data, sample.whole, ',');
   file.layout.names = tidy_names(names);
   file.layout.dialect.comment = '%';
+  if (data.find('"') == std::string_view::npos) {
+    file.layout.dialect.quote = '\'';
+  }
   file.layout.dialect.backslash_escapes = true;
   file.layout.dialect.pad_short_rows = false;
   file.layout.preamble.clear();
