@@ -13,33 +13,13 @@
 #include "table/sandbox.h"
 
 namespace cromford::table {
-namespace {
-
-std::string sql_type(ColumnType type) {
-  switch (type) {
-    case ColumnType::kBoolean:
-      return "BOOLEAN";
-    case ColumnType::kInteger:
-      return "BIGINT";
-    case ColumnType::kNumber:
-      return "DOUBLE";
-    case ColumnType::kDate:
-      return "DATE";
-    case ColumnType::kTimestamp:
-      return "TIMESTAMP";
-    case ColumnType::kText:
-      break;
-  }
-  return "VARCHAR";
-}
-
-}  // namespace
 
 absl::Status csv_to_parquet(Engine& engine, const std::filesystem::path& csv, const Schema& schema,
                             const std::filesystem::path& output, const base::CancelToken& cancel) {
   std::vector<std::string> columns;
   for (const ColumnSchema& column : schema.columns) {
-    columns.push_back(fmt::format("{}: '{}'", quote_text(column.name), sql_type(column.type)));
+    columns.push_back(
+        fmt::format("{}: '{}'", quote_text(column.name), duck::sql_type(column.type)));
   }
   const std::filesystem::path temporary = temporary_name(output);
   const std::string sql = fmt::format(
