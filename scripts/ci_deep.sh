@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The same tests under the address and undefined-behaviour sanitizers, the concurrent parts under the
-# thread sanitizer, every fuzzer for half a minute, headers alone, and clang-tidy.
+# The end-to-end tests under the address and undefined-behaviour sanitizers, the concurrent parts
+# under the thread sanitizer, every fuzzer for half a minute, headers alone, and clang-tidy.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-10G}
@@ -11,7 +11,7 @@ step "packages"
 scripts/setup.sh --tools
 step "address and undefined-behaviour sanitizers"
 scripts/build.sh asan-ubsan
-ctest --test-dir build/asan-ubsan --output-on-failure -j "$(nproc)" -LE static
+ctest --test-dir build/asan-ubsan --output-on-failure -j "$(nproc)" -L e2e
 step "thread sanitizer: the concurrent parts"
 scripts/tsan.sh
 step "fuzzers, $fuzz_seconds s each"
