@@ -33,42 +33,13 @@ struct Cut {
   }
 };
 
-bool is_blank_row(const Cut& cut, size_t row) {
-  return cut.cell_count(row) == 1 && cut.block.cells[cut.first_cell[row]].length == 0;
-}
-
-Cut cut_sample(std::string_view sample, bool whole, const Dialect& dialect) {
-  Cut cut;
-  cut.block.text = std::string(sample.substr(0, kBytesMax));
-  const bool last = whole && sample.size() <= kBytesMax;
-  size_t begin = 0;
-  while (begin < cut.block.text.size() && cut.rows.size() < kRowsMax) {
-    const size_t cells = cut.block.cells.size();
-    const ScannedRow row = scan_row(cut.block.text, begin, last, dialect, cut.block.cells);
-    if (row.state == ScannedRow::State::kNeedMore && !cut.rows.empty()) {
-      cut.block.cells.resize(cells);
-      break;
-    }
-    cut.first_cell.push_back(cells);
-    cut.rows.push_back(row);
-    cut.begins.push_back(begin);
-    begin = row.next;
-    if (is_blank_row(cut, cut.rows.size() - 1) ||
-        (dialect.comment != 0 && cut.block.text[cut.begins.back()] == dialect.comment)) {
-      cut.first_cell.pop_back();
-      cut.rows.pop_back();
-      cut.begins.pop_back();
-      cut.block.cells.resize(cells);
-    }
-  }
-  return cut;
-}
-
 // The number of cells that most rows have.
 size_t usual_width(const Cut& cut) {
   std::map<size_t, size_t> counts;
   for (size_t row = 0; row < cut.rows.size(); ++row) {
-    ++counts[cut.cell_count(row)];
+    if (cut.cell_count(row) > 0) {
+      ++counts[cut.cell_count(row)];
+    }
   }
   size_t width = 0;
   size_t most = 0;
@@ -79,6 +50,109 @@ size_t usual_width(const Cut& cut) {
     }
   }
   return width;
+}
+
+// What is known of the width when the sample is cut again.
+struct WidthHint {
+  size_t width = 0;     // 0: nothing
+  bool of_all = false;  // rows of several lines have it as well
+};
+
+// Cuts the sample. With a hint, a row of several lines that does not fit is a quote that is never
+// closed, as for RowScanner.
+class SampleCutter {
+ public:
+  SampleCutter(const Dialect& dialect, bool last, WidthHint hint)
+      : dialect_(dialect), last_(last), hint_(hint) {}
+
+  Cut cut(std::string_view sample) {
+    cut_.block.text = std::string(sample);
+    const std::string& text = cut_.block.text;
+    size_t begin = 0;
+    while (begin < text.size() && cut_.rows.size() < kRowsMax) {
+      if (dialect_.comment != 0 && text[begin] == dialect_.comment) {
+        begin = line_end(text, begin, dialect_.carriage_return_ends) + 1;
+        continue;
+      }
+      const size_t cells = cut_.block.cells.size();
+      const ScannedRow row = scan_row(text, begin, last_, dialect_, cut_.block.cells);
+      const bool open = is_open(begin, row, cut_.block.cells.size() - cells);
+      if (row.state == ScannedRow::State::kNeedMore && !open && !cut_.rows.empty()) {
+        cut_.block.cells.resize(cells);
+        break;
+      }
+      begin = open ? add_open_line(begin, cells) : add_row(begin, cells, row);
+    }
+    return std::move(cut_);
+  }
+
+ private:
+  // A quoted cell that is longer than this much of the sample is none.
+  static constexpr size_t kOpenBytesMax = 64U << 10;
+
+  bool is_open(size_t begin, const ScannedRow& row, size_t cell_count) const {
+    if (row.state == ScannedRow::State::kOpenQuote) {
+      return true;
+    }
+    if (row.state == ScannedRow::State::kNeedMore) {
+      return row.in_quotes && row.end - begin > kOpenBytesMax;
+    }
+    if (row.lines == 1 || hint_.width == 0) {
+      return false;
+    }
+    const bool misfit = cell_count > hint_.width || cell_count + 1 < hint_.width;
+    return (hint_.of_all && misfit) ||
+           swallows_rows(cut_.block.text, begin, row, dialect_, hint_.width);
+  }
+
+  // A line with a quote that is never closed: a row without cells.
+  size_t add_open_line(size_t begin, size_t first_cell) {
+    const size_t end = line_end(cut_.block.text, begin, dialect_.carriage_return_ends);
+    cut_.block.cells.resize(first_cell);
+    ScannedRow line;
+    line.state = ScannedRow::State::kOpenQuote;
+    line.end = end > begin && cut_.block.text[end - 1] == '\r' ? end - 1 : end;
+    line.next = std::min(end + 1, cut_.block.text.size());
+    cut_.first_cell.push_back(first_cell);
+    cut_.rows.push_back(line);
+    cut_.begins.push_back(begin);
+    return line.next;
+  }
+
+  size_t add_row(size_t begin, size_t first_cell, const ScannedRow& row) {
+    const std::vector<Cell>& cells = cut_.block.cells;
+    if (cells.size() == first_cell + 1 && cells.back().length == 0) {
+      cut_.block.cells.resize(first_cell);
+      return row.next;
+    }
+    cut_.first_cell.push_back(first_cell);
+    cut_.rows.push_back(row);
+    cut_.begins.push_back(begin);
+    return row.next;
+  }
+
+  const Dialect& dialect_;
+  bool last_;
+  WidthHint hint_;
+  Cut cut_;
+};
+
+Cut cut_sample(std::string_view sample, bool whole, const Dialect& dialect) {
+  const bool last = whole && sample.size() <= kBytesMax;
+  const std::string_view head = sample.substr(0, kBytesMax);
+  Cut cut = SampleCutter(dialect, last, {}).cut(head);
+  if (std::none_of(cut.rows.begin(), cut.rows.end(),
+                   [](const ScannedRow& row) { return row.lines > 1; })) {
+    return cut;
+  }
+  WidthHint hint{.width = usual_width(cut), .of_all = true};
+  if (hint.width <= 1) {
+    // Perhaps all the sample hangs between two stray quotes: the lines tell how wide rows are.
+    Dialect by_line = dialect;
+    by_line.single_line_quotes = true;
+    hint = {.width = usual_width(SampleCutter(by_line, last, {}).cut(head)), .of_all = false};
+  }
+  return SampleCutter(dialect, last, hint).cut(head);
 }
 
 // Whether a cell looks like one value rather than like several or like half of one.
@@ -118,9 +192,7 @@ Score score_cut(const Cut& cut, const Dialect& dialect) {
   size_t cells = 0;
   std::string scratch;
   for (size_t row = 0; row < cut.rows.size(); ++row) {
-    const bool is_regular =
-        cut.cell_count(row) == score.width && cut.rows[row].state != ScannedRow::State::kOpenQuote;
-    regular += is_regular ? 1 : 0;
+    regular += cut.cell_count(row) == score.width ? 1 : 0;
     for (size_t i = 0; i < cut.cell_count(row); ++i) {
       values += value_score(
           cut.block.cell_text(cut.block.cells[cut.first_cell[row] + i], dialect, scratch));
@@ -128,7 +200,7 @@ Score score_cut(const Cut& cut, const Dialect& dialect) {
     }
   }
   const double regularity = regular / static_cast<double>(cut.rows.size());
-  score.total = regularity * regularity * values / static_cast<double>(cells);
+  score.total = regularity * regularity * values / static_cast<double>(std::max<size_t>(1, cells));
   if (score.width == 1) {
     score.total *= 0.3;  // Anything has one column; more are evidence.
   }
@@ -161,25 +233,53 @@ Dialect with_quotes(std::string_view sample, Dialect dialect) {
   return dialect;
 }
 
+// Whether quotes are letters like others (5" pipe, or a quotation that goes on elsewhere): more of
+// those that begin a cell are never closed than are.
+bool quotes_are_text(const Cut& cut) {
+  constexpr size_t kOpenLinesMin = 3;
+  size_t open = 0;
+  size_t closed = 0;
+  for (size_t row = 0; row < cut.rows.size(); ++row) {
+    open += cut.cell_count(row) == 0 ? 1 : 0;
+    closed += cut.rows[row].quoted_cells > 0 ? 1 : 0;
+  }
+  return open > closed && (open >= kOpenLinesMin || open == cut.rows.size());
+}
+
+struct CutDialect {
+  Dialect dialect;
+  Cut cut;
+};
+
+CutDialect cut_by_delimiter(std::string_view sample, bool whole, const Dialect& base) {
+  CutDialect result{.dialect = with_quotes(sample.substr(0, kBytesMax), base), .cut = {}};
+  result.cut = cut_sample(sample, whole, result.dialect);
+  if (quotes_are_text(result.cut)) {
+    result.dialect.quote = 0;
+    result.cut = cut_sample(sample, whole, result.dialect);
+  }
+  return result;
+}
+
 // Blanks may separate where columns are laid out by hand, and only as runs.
 constexpr std::array<char, 8> kDelimiters = {',', ';', '\t', '|', '^', '~', ':', ' '};
 
-Dialect best_dialect(std::string_view sample, bool whole, const Dialect& base) {
-  Dialect best = with_quotes(sample, base);
+CutDialect best_dialect(std::string_view sample, bool whole, const Dialect& base) {
+  CutDialect best;
   double best_score = -1;
   for (const char delimiter : kDelimiters) {
     Dialect dialect = base;
     dialect.delimiter = delimiter;
     dialect.merge_delimiters = delimiter == ' ';
-    dialect = with_quotes(sample, dialect);
-    const Score score = score_cut(cut_sample(sample, whole, dialect), dialect);
+    CutDialect candidate = cut_by_delimiter(sample, whole, dialect);
+    const Score score = score_cut(candidate.cut, candidate.dialect);
     // Colons stand inside times and blanks inside sentences, so they must win clearly.
     const bool unusual =
         delimiter == ':' || delimiter == ' ' || delimiter == '~' || delimiter == '^';
     const double total = score.total * (unusual ? 0.7 : 1);
     if (total > best_score + 1e-9) {
       best_score = total;
-      best = dialect;
+      best = std::move(candidate);
     }
   }
   return best;
@@ -187,13 +287,10 @@ Dialect best_dialect(std::string_view sample, bool whole, const Dialect& base) {
 
 // Lines before the table have fewer cells than its rows.
 size_t first_table_row(const Cut& cut, size_t width) {
-  if (width < 2) {
-    return 0;
-  }
   const size_t limit = std::min<size_t>(cut.rows.size(), kPreambleLinesMax);
   for (size_t row = 0; row < limit; ++row) {
     // A header may lack the name of the row names (as R writes it).
-    if (cut.cell_count(row) + 1 >= width && cut.cell_count(row) >= 2) {
+    if (cut.cell_count(row) + 1 >= width && cut.cell_count(row) >= std::min<size_t>(2, width)) {
       return row;
     }
   }
@@ -314,12 +411,14 @@ void describe_table(const Cut& cut, size_t skipped, TextLayout& layout) {
     layout.preamble.push_back(
         {line_of(cut.begins[row]) + 1,
          std::string(text.substr(cut.begins[row], cut.rows[row].end - cut.begins[row])),
-         "the line stands before the table"});
+         cut.rows[row].state == ScannedRow::State::kOpenQuote
+             ? "a quote is opened and never closed"
+             : "the line stands before the table"});
   }
   size_t short_rows = 0;
   size_t long_rows = 0;
   for (size_t row = first; row < cut.rows.size(); ++row) {
-    short_rows += cut.cell_count(row) < width ? 1 : 0;
+    short_rows += cut.cell_count(row) > 0 && cut.cell_count(row) < width ? 1 : 0;
     long_rows += cut.cell_count(row) > width ? 1 : 0;
   }
   layout.dialect.pad_short_rows = long_rows == 0 && short_rows * 10 > cut.rows.size();
@@ -375,17 +474,13 @@ TextLayout sniff_layout(std::string_view sample, bool whole, std::optional<char>
     layout.preamble_lines = 1;
   }
   const std::string_view body = sample.substr(skipped);
-  if (delimiter) {
-    base.delimiter = *delimiter;
-    layout.dialect = with_quotes(head, base);
-  } else {
-    layout.dialect = best_dialect(body.substr(0, kBytesMax), whole, base);
+  base.delimiter = delimiter.value_or(base.delimiter);
+  const CutDialect found =
+      delimiter ? cut_by_delimiter(body, whole, base) : best_dialect(body, whole, base);
+  layout.dialect = found.dialect;
+  if (!found.cut.rows.empty()) {
+    describe_table(found.cut, skipped, layout);
   }
-  const Cut cut = cut_sample(body, whole, layout.dialect);
-  if (cut.rows.empty()) {
-    return layout;
-  }
-  describe_table(cut, skipped, layout);
   return layout;
 }
 

@@ -32,6 +32,32 @@ TEST(Dialect, FindsQuotes) {
   EXPECT_FALSE(sniff("a,b\n\"x \"\"y\"\" z\",2\n\"C:\\\",3\n").dialect.backslash_escapes);
 }
 
+TEST(Dialect, TakesQuotesThatNeverCloseForNone) {
+  // The header's quote would make one cell of all that follows.
+  std::string text = "\"id,x\n";
+  for (int i = 0; i < 100; ++i) {
+    text += "1,2\n";
+  }
+  for (const std::string& file : {text, text + "7,5\"\n1,2\n"}) {
+    const TextLayout layout = sniff(file);
+    EXPECT_EQ(layout.dialect.delimiter, ',');
+    EXPECT_EQ(layout.names.size(), 2U);
+    ASSERT_EQ(layout.preamble.size(), 1U);
+    EXPECT_EQ(layout.preamble[0].line, 1);
+    EXPECT_EQ(layout.preamble[0].text, "\"id,x");
+    EXPECT_EQ(layout.preamble[0].reason, "a quote is opened and never closed");
+  }
+  // The sample ends before the quote could.
+  std::string large = text;
+  while (large.size() < (400U << 10)) {
+    large += "1,2\n";
+  }
+  EXPECT_EQ(sniff_layout(large, false, {}).names.size(), 2U);
+  // Only quotes that open: they are letters.
+  EXPECT_EQ(sniff("id;x\n1;\"a\n2;\"b\n3;\"c\n4;d\n").dialect.quote, 0);
+  EXPECT_EQ(sniff("id;x\n1;\"a\n2;\"b\"\n3;\"c\"\n4;d\n").dialect.quote, '"');
+}
+
 TEST(Dialect, TellsHeadersFromRows) {
   EXPECT_TRUE(sniff("name,age\nada,3\nbob,4\n").header);
   EXPECT_FALSE(sniff("ada,3\nbob,4\neve,5\n").header);
@@ -116,8 +142,33 @@ TEST(RowScanner, RecoversFromStrayQuotes) {
             "[1][5\" pipe]\n[2][He said \"hi\" to me]\n[3][\"Foo\" bar]\n");
 }
 
+TEST(RowScanner, TellsCellsOfSeveralLinesFromSwallowedRows) {
+  // A quote inside that is not doubled, and a line that is a row: the quote above was stray.
+  EXPECT_EQ(scan("1,\"a\n2,b\n3,\"c\"\n", 2), "[2][b]\n[3][c]\n1: 1,\"a\n");
+  EXPECT_EQ(scan("1,\"a\n2,b\n3,\"c\"x\n4,\"d\"\n", 2), "[2][b]\n[3][\"c\"x]\n[4][d]\n1: 1,\"a\n");
+  // No line is a row: the cell is a text with quotations.
+  EXPECT_EQ(scan("1,\"a\n\"b\" c\nd\"\n", 2), "[1][a\n\"b\" c\nd]\n");
+  // Some lines are like rows by chance, as they may; all of many are not.
+  EXPECT_EQ(scan("1,\"Dear Sir, Madam\nyours, J\"\n", 2), "[1][Dear Sir, Madam\nyours, J]\n");
+  EXPECT_EQ(scan("1,\"a,x\n2,b,x\n3,c,x\n4,d,x\n5,e,5\"\n", 3),
+            "[2][b][x]\n[3][c][x]\n[4][d][x]\n[5][e][5\"]\n1: 1,\"a,x\n");
+  Dialect remarks;
+  remarks.comment = '#';
+  EXPECT_EQ(scan("# say,\"x\n1,2\n3,\"4\"\n", 2, remarks), "[1][2]\n[3][4]\n");
+  Dialect by_line;
+  by_line.single_line_quotes = true;
+  EXPECT_EQ(scan("1,\"a\nb\"\n2,\"c\"\n", 2, by_line), "[2][c]\n1: 1,\"a\n2: b\"\n");
+}
+
+TEST(RowScanner, CountsLinesBehindBackslashes) {
+  Dialect escapes;
+  escapes.backslash_escapes = true;
+  EXPECT_EQ(scan("1,\"a\\\nb\"\n2\n", 2, escapes), "[1][a\\\nb]\n3: 2\n");
+}
+
 TEST(RowScanner, GivesTheSameInPieces) {
-  const std::string text = "1,\"a\nb\"\r\n2,x\r\n3,\"q\"\"r\"\n\"bad\n4,z\n";
+  const std::string text =
+      "1,\"a\nb\"\r\n2,x\r\n3,\"q\"\"r\"\n\"bad\n4,z\n5,\"o\n6,p\n7,\"q\"\n8,\"r\n9,s\n";
   const std::string whole = scan(text, 2);
   for (size_t step = 1; step < text.size(); ++step) {
     Dialect dialect;

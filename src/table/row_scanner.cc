@@ -28,9 +28,11 @@ class RowWalker {
       skip_blanks();
       const bool quoted = at_ < text_.size() && dialect_.quote != 0 && text_[at_] == dialect_.quote;
       if (quoted ? !take_quoted() : !take_plain()) {
-        // The text ended within a quoted cell.
-        row_.state = last ? ScannedRow::State::kOpenQuote : ScannedRow::State::kNeedMore;
-        row_.end = row_.next = text_.size();
+        // The text ended within a quoted cell, or a line did where that is not allowed.
+        const bool open = last || at_ < text_.size();
+        row_.state = open ? ScannedRow::State::kOpenQuote : ScannedRow::State::kNeedMore;
+        row_.in_quotes = true;
+        row_.end = row_.next = at_;
         return row_;
       }
       if (at_ >= text_.size()) {
@@ -119,29 +121,34 @@ class RowWalker {
     const uint32_t lines_before = row_.lines;
     bool seen_quote = false;
     bool escaped = false;
+    const char line_end = dialect_.carriage_return_ends ? '\r' : '\n';
     while (at_ < text_.size()) {
       const char c = text_[at_];
       if (c == '\\' && dialect_.backslash_escapes && at_ + 1 < text_.size()) {
         escaped = true;
+        row_.lines += text_[at_ + 1] == line_end ? 1 : 0;
         at_ += 2;
       } else if (c == dialect_.quote && at_ + 1 < text_.size() && text_[at_ + 1] == c) {
         escaped = true;
         at_ += 2;
       } else if (c == dialect_.quote && closes_before(at_ + 1)) {
         add(begin, at_, escaped);
+        ++row_.quoted_cells;
         ++at_;
         while (at_ < text_.size() && is_blank(text_[at_]) && text_[at_] != dialect_.delimiter) {
           ++at_;
         }
         return true;
-      } else if (c == '\n' && seen_quote) {
+      } else if (c == line_end && row_.lines == lines_before && seen_quote) {
         // `"Foo" Bar,1`: the cell begins with a quoted word but is not a quoted cell.
-        row_.lines = lines_before;
         at_ = begin - 1;
         return take_plain();
+      } else if (c == line_end && dialect_.single_line_quotes) {
+        return false;
       } else {
         seen_quote = seen_quote || c == dialect_.quote;
-        row_.lines += c == '\n' || (c == '\r' && dialect_.carriage_return_ends) ? 1 : 0;
+        row_.stray_quote = row_.stray_quote || (c == dialect_.quote && row_.lines > lines_before);
+        row_.lines += c == line_end ? 1 : 0;
         ++at_;
       }
     }
@@ -166,13 +173,16 @@ class RowWalker {
   ScannedRow row_;
 };
 
+// Separators that stand by chance where they make rows of lines within one cell.
+constexpr size_t kChanceSeparators = 8;
+
+}  // namespace
+
 size_t line_end(std::string_view text, size_t begin, bool carriage_return_ends) {
   const size_t end =
       carriage_return_ends ? text.find_first_of("\r\n", begin) : text.find('\n', begin);
   return end == std::string_view::npos ? text.size() : end;
 }
-
-}  // namespace
 
 std::string_view RowBlock::unescape(std::string_view raw, const Dialect& dialect,
                                     std::string& scratch) {
@@ -193,6 +203,27 @@ ScannedRow scan_row(std::string_view text, size_t begin, bool last, const Dialec
   return RowWalker(text, begin, dialect, cells).walk(last);
 }
 
+bool swallows_rows(std::string_view text, size_t begin, const ScannedRow& row,
+                   const Dialect& dialect, size_t width) {
+  std::vector<Cell> cells;
+  size_t rows = 0;
+  size_t lines = 0;
+  size_t at = line_end(text, begin, dialect.carriage_return_ends) + 1;
+  while (at < row.end) {
+    const size_t end = std::min(line_end(text, at, dialect.carriage_return_ends), row.end);
+    cells.clear();
+    const ScannedRow line = scan_row(text.substr(at, end - at), 0, true, dialect, cells);
+    const bool is_row = line.state == ScannedRow::State::kRow && cells.size() == width;
+    rows += is_row ? 1 : 0;
+    ++lines;
+    if (is_row ? row.stray_quote : !row.stray_quote) {
+      return row.stray_quote;
+    }
+    at = end + 1;
+  }
+  return rows == lines && rows * (width - 1) >= kChanceSeparators;
+}
+
 void RowScanner::add_bad(RowBlock& block, size_t begin, size_t end, std::string reason) const {
   const std::string_view text = std::string_view(block.text).substr(begin, end - begin);
   block.bad.push_back(
@@ -207,21 +238,20 @@ size_t RowScanner::skip_line(RowBlock& block, size_t begin, size_t seen_end, std
   ++line_;
   rescanned_bytes_ += seen_end > next ? seen_end - next : 0;
   if (rescanned_bytes_ > kRescanBytesMax) {
-    dialect_.quote = 0;
+    dialect_.single_line_quotes = true;
   }
   return next;
 }
 
-bool RowScanner::settle(RowBlock& block, size_t begin, const ScannedRow& row, size_t first_cell) {
+std::string_view RowScanner::settle(RowBlock& block, size_t begin, const ScannedRow& row,
+                                    size_t first_cell) {
   const std::string_view text = block.text;
   size_t count = block.cells.size() - first_cell;
   const auto is_empty = [&](size_t i) { return block.cells[first_cell + i].length == 0; };
-  const bool comment =
-      dialect_.comment != 0 && begin < text.size() && text[begin] == dialect_.comment;
-  if (comment || (count == 1 && is_empty(0))) {
+  if (count == 1 && is_empty(0)) {
     block.cells.resize(first_cell);
     line_ += row.lines;
-    return true;
+    return {};
   }
   while (count > width_ && is_empty(count - 1)) {
     --count;
@@ -229,22 +259,26 @@ bool RowScanner::settle(RowBlock& block, size_t begin, const ScannedRow& row, si
   if (count < width_ && dialect_.pad_short_rows && row.lines == 1) {
     count = width_;
   }
+  if (row.lines > 1 && swallows_rows(text, begin, row, dialect_, width_)) {
+    block.cells.resize(first_cell);
+    return "a quote is opened that closes only behind lines that are rows by themselves";
+  }
   if (count == width_) {
     block.cells.resize(first_cell + width_);
     block.rows.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(row.end),
                           static_cast<uint32_t>(line_ - block.first_line)});
     line_ += row.lines;
-    return true;
+    return {};
   }
   block.cells.resize(first_cell);
   if (row.lines > 1) {
-    return false;
+    return "a quote is opened that closes lines below, in a row that has the wrong number of cells";
   }
   add_bad(block, begin, row.end,
           fmt::format("the row has {} cell{}; {} {} expected", count, count == 1 ? "" : "s", width_,
                       width_ == 1 ? "is" : "are"));
   line_ += 1;
-  return true;
+  return {};
 }
 
 size_t RowScanner::scan(bool last, RowBlock& block) {
@@ -252,6 +286,15 @@ size_t RowScanner::scan(bool last, RowBlock& block) {
   block.width = width_;
   size_t begin = 0;
   while (begin < block.text.size()) {
+    if (dialect_.comment != 0 && block.text[begin] == dialect_.comment) {
+      const size_t end = line_end(block.text, begin, dialect_.carriage_return_ends);
+      if (end == block.text.size() && !last) {
+        break;
+      }
+      begin = std::min(end + 1, block.text.size());
+      ++line_;
+      continue;
+    }
     const size_t first_cell = block.cells.size();
     const ScannedRow row = scan_row(block.text, begin, last, dialect_, block.cells);
     const bool too_long = row.end - begin > kRowBytesMax;
@@ -270,13 +313,8 @@ size_t RowScanner::scan(bool last, RowBlock& block) {
                                  : "a quote is opened and never closed");
       continue;
     }
-    if (settle(block, begin, row, first_cell)) {
-      begin = row.next;
-    } else {
-      begin = skip_line(block, begin, row.end,
-                        "a quote is opened that closes lines below, in a row that has the wrong "
-                        "number of cells");
-    }
+    const std::string_view reason = settle(block, begin, row, first_cell);
+    begin = reason.empty() ? row.next : skip_line(block, begin, row.end, std::string(reason));
   }
   return begin;
 }

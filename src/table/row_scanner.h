@@ -4,7 +4,8 @@
 // LF, CRLF or CR ends a row; blanks around quotes; a quote inside a quoted cell that no separator
 // follows stands for itself; empty cells behind the last column are dropped. A row that has the
 // wrong number of cells is bad. When it spans several lines, a stray quote is to blame: only its
-// first line is bad, and reading goes on with the next.
+// first line is bad, and reading goes on with the next. So it does when a quoted cell takes lines
+// that are rows by themselves (`swallows_rows`).
 //
 //   RowScanner scanner(dialect, /*width=*/5);
 //   const size_t used = scanner.scan(text, /*last=*/true, block);
@@ -27,6 +28,7 @@ struct Dialect {
   bool carriage_return_ends = false;  // files of old: CR alone ends a row
   bool merge_delimiters = false;      // runs of blanks separate, as in columns laid out by hand
   bool pad_short_rows = false;        // the missing cells of a short row are missing values
+  bool single_line_quotes = false;    // a quoted cell ends on the line where it begins
   char comment = 0;                   // lines that begin with it are skipped
   bool operator==(const Dialect&) const = default;
 };
@@ -79,17 +81,31 @@ struct ScannedRow {
   enum class State {
     kRow,       // a row, ended by a line end or by the end of the text
     kNeedMore,  // the text ends within the row
-    kOpenQuote  // the last text ends within a quoted cell
+    kOpenQuote  // the text, or the line where only that may be, ends within a quoted cell
   };
   State state = State::kRow;
   size_t next = 0;     // where the following row begins
   size_t end = 0;      // where the row ends, without its line end
   uint32_t lines = 1;  // lines that it takes
+  // A quoted cell takes several lines and has a quote below its first line that is not doubled.
+  bool stray_quote = false;
+  uint32_t quoted_cells = 0;
+  bool in_quotes = false;  // kNeedMore: the text ends within a quoted cell
 };
 
 // Appends the cells of the row at `begin` to `cells`.
 ScannedRow scan_row(std::string_view text, size_t begin, bool last, const Dialect& dialect,
                     std::vector<Cell>& cells);
+
+// Where the line ends in which `begin` lies: at its line end, or at the end of the text.
+size_t line_end(std::string_view text, size_t begin, bool carriage_return_ends);
+
+// Whether a row of several lines is rather a quote that is never closed and the rows below it. With
+// a quote inside that is not doubled, one line that has `width` cells by itself tells so. A cell as
+// RFC 4180 has it may hold such lines by chance: all of them must be rows, with so many separators
+// together that chance is ruled out.
+bool swallows_rows(std::string_view text, size_t begin, const ScannedRow& row,
+                   const Dialect& dialect, size_t width);
 
 class RowScanner {
  public:
@@ -110,8 +126,9 @@ class RowScanner {
 
  private:
   void add_bad(RowBlock& block, size_t begin, size_t end, std::string reason) const;
-  // Accepts or refuses the row whose cells begin at `first_cell`; false: read again line by line.
-  bool settle(RowBlock& block, size_t begin, const ScannedRow& row, size_t first_cell);
+  // Accepts or refuses the row whose cells begin at `first_cell`. A reason: only its first line is
+  // bad, and what follows must be read again.
+  std::string_view settle(RowBlock& block, size_t begin, const ScannedRow& row, size_t first_cell);
   // Gives up the first line of a row; returns where the next begins.
   size_t skip_line(RowBlock& block, size_t begin, size_t seen_end, std::string reason);
 
