@@ -1,4 +1,6 @@
-"""Holds the source tree against the plan of the house: check_structure.py ROOT
+"""Holds the source tree against the plan of the house: check_structure.py [ROOT]
+
+Without ROOT, that is the clone in which it stands.
 
 The table "The house" in ARCHITECTURE.md says which folder may include which. Checked are: every
 include against the module's declared DEPS and against that table; no cycles; third-party libraries
@@ -183,7 +185,8 @@ def check(root):
 
 
 def main():
-    faults, modules = check(Path(sys.argv[1]).resolve())
+    root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[2]
+    faults, modules = check(root.resolve())
     for fault in faults:
         print(f"structure: {fault}")
     if not faults:
