@@ -1,6 +1,6 @@
 # make demo   install what is missing, build, and take three million real flights to a served prediction
 # make test   install what is missing, build, and run every test
-# The rest:   make build | bench | format | tidy | ci | ci-deep | coverage | install | clean
+# The rest:   make build | bench | format | tidy | ci | coverage | install | clean
 
 SHELL := /bin/bash
 PRESET ?= release
@@ -8,7 +8,7 @@ BUILD := build/$(PRESET)
 CROMFORD := $(BUILD)/src/main/cromford
 FLIGHTS := vendor/node_modules/vega-datasets/data/flights-3m.parquet
 
-.PHONY: demo test build setup setup-tools bench format tidy ci ci-deep coverage install clean
+.PHONY: demo test build setup setup-tools bench format tidy ci coverage install clean
 
 demo: setup
 	@scripts/build.sh $(PRESET) cromford
@@ -35,12 +35,9 @@ format:
 tidy: setup-tools
 	@scripts/tidy.sh
 
+# What decides: all tests in release and under the sanitizers, fuzzers, clang-tidy, the demo.
 ci:
 	@scripts/ci.sh
-
-# The slow half of what a release needs: sanitizers, fuzzers, clang-tidy.
-ci-deep:
-	@scripts/ci_deep.sh
 
 coverage: setup-tools
 	@scripts/coverage.sh

@@ -1,7 +1,7 @@
 # Language level, warnings, sanitizers, and what keeps a two-core build short: ccache, mold, precompiled headers.
 
 option(CROMFORD_PCH "Precompile the headers that nearly every file includes" ON)
-option(CROMFORD_FUZZ "Build the libFuzzer targets (clang only)" OFF)
+option(CROMFORD_FUZZ "Build the libFuzzer targets too (clang only)" OFF)
 option(CROMFORD_COVERAGE "Instrument for gcov" OFF)
 set(CROMFORD_SANITIZE "" CACHE STRING "Sanitizers for everything, e.g. address,undefined")
 
@@ -44,6 +44,8 @@ if(CROMFORD_CCACHE)
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CROMFORD_CCACHE})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     add_compile_options(-fpch-preprocess)
+  else()
+    add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
   endif()
 endif()
 find_program(CROMFORD_MOLD mold)

@@ -1,7 +1,7 @@
 # cromford_module(NAME name
 #   HEADERS a.h ...  SOURCES a.cc ...   the library `cromford_<name>`
 #   TESTS a_test.cc ...                 one binary `<name>_test`, one entry in ctest
-#   FUZZERS a_fuzz.cc ...               one libFuzzer binary each, with the preset `fuzz`
+#   FUZZERS a_fuzz.cc ...               one libFuzzer binary each, with the preset `asan-ubsan` (alias `fuzz`)
 #   BENCHES a_bench.cc ...              one Google Benchmark binary each
 #   DEPS base ...                       modules that it may include
 #   LIBS sqlite ...                     third-party targets
@@ -48,7 +48,7 @@ function(cromford_module)
   target_link_libraries(${library} ${visibility} ${ARG_DEPS} ${ARG_LIBS} absl::status absl::statusor fmt::fmt Threads::Threads)
   set_target_properties(${library} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
 
-  if(ARG_TESTS AND NOT CROMFORD_FUZZ)
+  if(ARG_TESTS)
     set(test ${ARG_NAME}_test)
     add_executable(${test} ${ARG_TESTS})
     cromford_use_pch(${test})
@@ -62,6 +62,7 @@ function(cromford_module)
     foreach(source ${ARG_FUZZERS})
       get_filename_component(name ${source} NAME_WE)
       add_executable(${name} ${source})
+      cromford_use_pch(${name})
       target_link_libraries(${name} PRIVATE ${library} ${ARG_TEST_DEPS} ${ARG_TEST_LIBS})
       target_link_options(${name} PRIVATE -fsanitize=fuzzer)
       set_property(GLOBAL APPEND PROPERTY CROMFORD_FUZZERS ${name})

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# What decides whether a change may land: everything built for release, every test, the unit tests
-# under the address and undefined-behaviour sanitizers, and the demo. The thread sanitizer, the
-# fuzzers and clang-tidy are in scripts/ci_deep.sh.
+# What decides whether a change may land: everything built for release and every test, the same
+# tests under the address and undefined-behaviour sanitizers, the concurrent parts under the thread
+# sanitizer, every fuzzer for half a minute, headers alone, clang-tidy, and the demo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-10G}
+fuzz_seconds=${CROMFORD_FUZZ_SECONDS:-30}
 step() { printf '\n== %s (%d min since the start)\n' "$1" "$((SECONDS / 60))"; }
 
 step "packages"
@@ -13,9 +14,18 @@ step "release: build"
 scripts/build.sh release
 step "release: unit, end-to-end, structure and format tests"
 scripts/test.sh release
-step "address and undefined-behaviour sanitizers: unit tests"
-scripts/build.sh asan-ubsan
-ctest --test-dir build/asan-ubsan --output-on-failure -j "$(nproc)" -L unit
 step "the demo"
 make -s demo
+step "address and undefined-behaviour sanitizers: build"
+scripts/build.sh asan-ubsan
+step "address and undefined-behaviour sanitizers: unit and end-to-end tests"
+ctest --test-dir build/asan-ubsan --output-on-failure -j "$(nproc)" -L 'unit|e2e'
+step "fuzzers, $fuzz_seconds s each"
+scripts/fuzz.sh "$fuzz_seconds"
+step "thread sanitizer: the concurrent parts"
+scripts/tsan.sh
+step "headers alone"
+scripts/build.sh release all_verify_interface_header_sets
+step "clang-tidy"
+scripts/tidy.sh
 step "done"

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # Builds every libFuzzer target and runs each for a while: scripts/fuzz.sh [SECONDS] [NAME...]
-# Corpora grow in build/fuzz/corpus; a crash leaves its input in build/fuzz/crashes.
+# They are part of the preset asan-ubsan. Corpora grow in build/fuzz/corpus; a crash leaves its input
+# in build/fuzz/crashes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-30}
 shift || true
-[ -f build/fuzz/build.ninja ] || cmake --preset fuzz >/dev/null
 mapfile -t fuzzers < <(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else git ls-files -co --exclude-standard 'src/*_fuzz.cc' | xargs -n1 basename | sed 's/\.cc$//'; fi)
-scripts/build.sh fuzz "${fuzzers[@]}"
+scripts/build.sh asan-ubsan "${fuzzers[@]}"
 mkdir -p build/fuzz/crashes
 run_one() {
   local name=$1 binary seeds=()
-  binary=$(find build/fuzz/src -name "$name" -type f | head -1)
+  binary=$(find build/asan-ubsan/src -name "$name" -type f | head -1)
   mkdir -p "build/fuzz/corpus/$name"
   local folder; folder=$(dirname "$(git ls-files -co --exclude-standard "src/*/$name.cc")")
   [ -d "$folder/testdata/$name" ] && seeds=("$folder/testdata/$name")
