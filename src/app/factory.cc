@@ -12,27 +12,10 @@
 #include "app/resources.h"
 #include "app/train_kind.h"
 #include "app/uploads.h"
+#include "base/process.h"
 #include "base/random.h"
 
 namespace cromford::app {
-namespace {
-
-// Resident memory of this process, from the kernel; 0 where it does not tell.
-uint64_t resident_bytes() {
-  const absl::StatusOr<std::string> text = base::system_files().read("/proc/self/statm");
-  if (!text.ok()) {
-    return 0;
-  }
-  uint64_t total_pages = 0;
-  uint64_t resident_pages = 0;
-  std::istringstream in(*text);
-  in >> total_pages >> resident_pages;
-  constexpr uint64_t kPageBytes = 4096;
-  return resident_pages * kPageBytes;
-}
-
-}  // namespace
-
 Factory::Factory(std::unique_ptr<Context> context)
     : context_(std::move(context)),
       predict_context_{.ids = *context_->ids, .clock = *context_->clock, .limits = limits_},
@@ -120,7 +103,7 @@ base::Json Factory::status() {
           {"endpoints", endpoints.ok() ? endpoints->documents.size() : 0},
           {"jobs", {{"running", jobs.running}, {"queued", jobs.queued}}},
           {"disk", {{"used_bytes", used}, {"free_bytes", free.value_or(0)}}},
-          {"memory_bytes", resident_bytes()}};
+          {"memory_bytes", base::resident_bytes()}};
 }
 
 absl::Status Factory::ready() {

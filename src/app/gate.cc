@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/name.h"
 #include "metric/metric.h"
+#include "metric/normal.h"
 
 namespace cromford::app {
 namespace {
@@ -17,17 +17,6 @@ struct Verdict {
   std::string rule;
   std::string reason;
 };
-
-// The quantile of the standard normal distribution, by bisection of its distribution function.
-double normal_quantile(double p) {
-  double low = -40;
-  double high = 40;
-  for (int i = 0; i < 200; ++i) {
-    const double middle = (low + high) / 2;
-    (0.5 * std::erfc(-middle / std::sqrt(2.0)) < p ? low : high) = middle;
-  }
-  return (low + high) / 2;
-}
 
 bool holds(double found, std::string_view comparison, double wanted) {
   if (comparison == ">=") {
@@ -83,7 +72,8 @@ absl::StatusOr<Verdict> judge_champion(const base::Json& rule, const base::Json&
   TRY(const metric::MetricInfo info, metric::find_metric(name, task));
   const base::Json& figures = comparison.at("metrics").at(name);
   const double difference = figures.value("difference", 0.0);
-  const double width = normal_quantile(0.5 + confidence / 2) * figures.value("standard_error", 0.0);
+  const double width =
+      metric::normal_quantile(0.5 + confidence / 2) * figures.value("standard_error", 0.0);
   verdict.passed = info.greater_is_better ? difference - width > 0 : difference + width < 0;
   verdict.found = {{"champion", comparison.value("champion", std::string())},
                    {"difference", difference},

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "http/connection.h"
@@ -28,35 +29,20 @@ using ErrorCode = boost::system::error_code;
 constexpr size_t kPieceBytes = 256U << 10;
 constexpr size_t kEventBytesAtOnce = 64U << 10;
 
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) {
-      close(number_);
-    }
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
-
-absl::StatusOr<uint64_t> file_size(const Descriptor& file, const std::filesystem::path& path) {
+absl::StatusOr<uint64_t> file_size(const base::Descriptor& file,
+                                   const std::filesystem::path& path) {
   struct stat facts{};
-  if (file.number() < 0 || fstat(file.number(), &facts) != 0) {
+  if (file.get() < 0 || fstat(file.get(), &facts) != 0) {
     return base::errno_status(errno, "read", path);
   }
   return static_cast<uint64_t>(facts.st_size);
 }
 
 // Fills `piece` from `offset` on; INTERNAL when the file turns out shorter than it was.
-absl::Status read_piece(const Descriptor& file, uint64_t offset, std::string& piece,
+absl::Status read_piece(const base::Descriptor& file, uint64_t offset, std::string& piece,
                         const std::filesystem::path& path) {
   for (size_t have = 0; have < piece.size();) {
-    const ssize_t bytes = pread(file.number(), piece.data() + have, piece.size() - have,
+    const ssize_t bytes = pread(file.get(), piece.data() + have, piece.size() - have,
                                 static_cast<off_t>(offset + have));
     if (bytes < 0 && errno == EINTR) {
       continue;
@@ -198,7 +184,7 @@ Task<absl::Status> Connection::spool_body(Spool& spool) {
 
 Task<void> Connection::send_file() {
   const FileBody file = *response_.file;
-  std::optional<Descriptor> descriptor;
+  std::optional<base::Descriptor> descriptor;
   uint64_t size = 0;
   const absl::Status opened = co_await offload_status(shared_.disk, [&]() -> absl::Status {
     descriptor.emplace(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
