@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kTrackedMax = 2048;
 constexpr size_t kTrackedKeep = 256;
 constexpr uint64_t kSignBit = uint64_t{1} << 63;
+constexpr int64_t kMicrosecondsPerDay = 86'400'000'000;
 
 // The keys of the cells [begin, begin + keys.size()).
 void load_keys(const ColumnView& view, size_t begin, std::span<uint64_t> keys) {
@@ -110,6 +111,19 @@ double number_of_key(uint64_t key) {
   return std::bit_cast<double>((key & kSignBit) != 0 ? key ^ kSignBit : ~key);
 }
 
+uint64_t distinct_hash(ColumnType type, uint64_t key) {
+  constexpr double kWholeMax = 9e18;  // Casts to integers without overflow.
+  if (type == ColumnType::kNumber) {
+    const double value = number_of_key(key);
+    if (std::abs(value) < kWholeMax && value == std::trunc(value)) {
+      return profile_hash(key_of_integer(static_cast<int64_t>(value)));
+    }
+  } else if (type == ColumnType::kTimestamp && integer_of_key(key) % kMicrosecondsPerDay == 0) {
+    return profile_hash(key_of_integer(integer_of_key(key) / kMicrosecondsPerDay));
+  }
+  return profile_hash(key);
+}
+
 // --- NumberState ----------------------------------------------------------------------------
 
 NumberState::NumberState(ColumnType type) : type_(type) {}
@@ -161,7 +175,7 @@ inline void NumberState::add_value(uint64_t key, uint64_t hash) {
   ++present_;
   values_.add(key, hash, 1);
   if (sketch_ != nullptr) {
-    add_to_sketch(key, hash);
+    add_to_sketch(key);
     if (values_.size() > kTrackedMax) {
       values_.reduce(kTrackedKeep);
     }
@@ -170,10 +184,10 @@ inline void NumberState::add_value(uint64_t key, uint64_t hash) {
   }
 }
 
-inline void NumberState::add_to_sketch(uint64_t key, uint64_t hash) {
+inline void NumberState::add_to_sketch(uint64_t key) {
   Sketch& sketch = *sketch_;
   const double value = value_of(key);
-  sketch.distinct.add(hash);
+  sketch.distinct.add(distinct_hash(type_, key));
   sketch.quantiles.add(value);
   const double deviation = value - sketch.shift;
   const double square = deviation * deviation;
@@ -193,7 +207,7 @@ void NumberState::add_counted(std::span<const CountedKey> keys) {
   for (const CountedKey& item : keys) {
     const double value = value_of(item.key);
     items.push_back({value, item.count});
-    sketch_->distinct.add(profile_hash(item.key));
+    sketch_->distinct.add(distinct_hash(type_, item.key));
     sketch_->quantiles.add_weighted(value, item.count);
     sketch_->zero += value == 0 ? item.count : 0;
     sketch_->negative += value < 0 ? item.count : 0;

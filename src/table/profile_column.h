@@ -42,6 +42,12 @@ uint64_t key_of_number(double value);
 int64_t integer_of_key(uint64_t key);
 double number_of_key(uint64_t key);
 
+// What distinct counts see of a value: the same for a whole number as integer and as number, and
+// for a day as date and as timestamp, so that a column whose type grows counts no value twice.
+uint64_t distinct_hash(ColumnType type, uint64_t key);
+// Of a text, whose `profile_hash` is given: the one of the value that it is written of.
+uint64_t distinct_hash(std::string_view text, uint64_t hash);
+
 // Booleans, integers, numbers, dates and timestamps.
 class NumberState {
  public:
@@ -98,7 +104,7 @@ class NumberState {
     Moments all_moments() const;
   };
   void add_value(uint64_t key, uint64_t hash);
-  void add_to_sketch(uint64_t key, uint64_t hash);
+  void add_to_sketch(uint64_t key);
   void add_counted(std::span<const CountedKey> keys);
   void begin_sketch();
   std::vector<WeightedNumber> exact_items() const;

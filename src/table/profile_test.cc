@@ -438,61 +438,6 @@ TEST(ProfileBuilderTest, WrongChunksAndSchemasAreRefused) {
               StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
-Profile appended(std::vector<Column> earlier, std::vector<Column> later, size_t rows) {
-  const Profile first = profile_of(std::move(earlier), rows);
-  const Profile second = profile_of(std::move(later), rows);
-  ProfileBuilder builder = *ProfileBuilder::resume(schema_of(first), first);
-  EXPECT_OK(builder.merge(*ProfileBuilder::resume(schema_of(second), second)));
-  return builder.finish();
-}
-
-TEST(ProfileBuilderTest, ColumnsMayComeAndTypesMayGrow) {
-  const Profile both =
-      appended({integers("i", {1, 2, 2}), integers("d", {0, 1, 2}, ColumnType::kDate),
-                integers("f", {0, 1, 1}, ColumnType::kBoolean), numbers("t", {1, 2.5, 1})},
-               {texts("new", {"a", "b", "c"}), numbers("i", {2, 0.5, 7}),
-                integers("d", {86'400'000'000, 5, 6}, ColumnType::kTimestamp),
-                integers("f", {0, 7, 8}), texts("t", {"1.0", "x", "y"})},
-               3);
-  EXPECT_EQ(both.row_count, 6);
-  EXPECT_EQ(both.columns[0].name, "new");
-  EXPECT_EQ(both.columns[0].missing, 3);
-  EXPECT_EQ(both.columns[1].distinct, 4);
-  EXPECT_EQ(both.columns[1].top[0], (TopValue{"2", 3}));
-  EXPECT_EQ(both.columns[2].distinct, 5);
-  EXPECT_EQ(both.columns[2].number->max, 2 * 86'400e6);
-  EXPECT_EQ(both.columns[3].distinct, 4);
-  EXPECT_EQ(both.columns[4].top[0], (TopValue{"1.0", 3}));
-  // The grown profile is one to go on from.
-  EXPECT_OK(ProfileBuilder::resume(schema_of(both), both));
-}
-
-TEST(ProfileBuilderTest, SketchesGrowToo) {
-  constexpr size_t kRows = 50'000;
-  std::vector<int64_t> values;
-  std::vector<double> halves;
-  std::vector<std::string> words;
-  for (size_t i = 0; i < kRows; ++i) {
-    values.push_back(static_cast<int64_t>(i * 7919 % kRows));
-    halves.push_back(static_cast<double>(i) + 0.5);
-    words.push_back("w" + std::to_string(i));
-  }
-  const Profile wider = appended({integers("x", values)}, {numbers("x", halves)}, kRows);
-  EXPECT_NEAR(static_cast<double>(wider.columns[0].distinct), 100'000, 4000);
-  EXPECT_NEAR(wider.columns[0].number->mean, 25'000, 1);
-  EXPECT_EQ(wider.columns[0].number->min, 0);
-  EXPECT_OK(ProfileBuilder::resume(schema_of(wider), wider));
-  const Profile times =
-      appended({integers("x", values, ColumnType::kDate)},
-               {integers("x", std::vector<int64_t>(kRows, 0), ColumnType::kTimestamp)}, kRows);
-  EXPECT_EQ(times.columns[0].number->max, 49'999 * 86'400e6);
-  EXPECT_NEAR(times.columns[0].number->mean, 12'500 * 86'400e6, 86'400e6);
-  const Profile text = appended({integers("x", values)}, {texts("x", words)}, kRows);
-  EXPECT_NEAR(static_cast<double>(text.columns[0].distinct), 100'000, 4000);
-  EXPECT_EQ(text.columns[0].text->length_max, 6);
-  EXPECT_OK(ProfileBuilder::resume(schema_of(text), text));
-}
-
 TEST(ProfileBuilderTest, DamagedStatesAreRefused) {
   const Profile good = profile_of({integers("a", {1, 2, 3}), texts("b", {"x", "y", "z"})}, 3);
   const Schema schema = schema_of(good);

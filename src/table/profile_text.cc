@@ -226,7 +226,7 @@ inline void TextState::add_value(std::string_view text, uint64_t hash) {
 }
 
 void TextState::add_to_sketch(std::string_view text, uint64_t hash, int64_t count) {
-  sketch_->distinct.add(hash);
+  sketch_->distinct.add(distinct_hash(text, hash));
   sketch_->lengths.add(text, count);
   if ((hash & kLooksMask) == 0) {
     sketch_->looks.add(text, count);

@@ -2,7 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <optional>
+#include <system_error>
+
 #include "base/status.h"
+#include "table/cell.h"
 #include "table/profile_hash.h"
 #include "table/profile_state.h"
 
@@ -23,6 +28,39 @@ std::string cast_text(ColumnType type, double value) {
   return text;
 }
 
+// The value that the data engine would write as `text`, as a type and a key.
+std::optional<uint64_t> hash_of_written(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  int64_t integer = 0;
+  if (const auto read = std::from_chars(text.data(), end, integer);
+      read.ec == std::errc() && read.ptr == end) {
+    const bool same = fmt::format_int(integer).size() == text.size();  // No leading zeros, no -0.
+    return same ? std::optional(distinct_hash(ColumnType::kInteger, key_of_integer(integer)))
+                : std::nullopt;
+  }
+  double number = 0;
+  if (const auto read = std::from_chars(text.data(), end, number);
+      read.ec == std::errc() && read.ptr == end) {
+    return cast_text(ColumnType::kNumber, number) == text
+               ? std::optional(distinct_hash(ColumnType::kNumber, key_of_number(number)))
+               : std::nullopt;
+  }
+  constexpr size_t kDateSize = 10;  // 2001-01-31
+  if (text.size() < kDateSize || text[4] != '-' || text[7] != '-') {
+    return std::nullopt;
+  }
+  int32_t days = 0;
+  int64_t time = 0;
+  if (text.size() == kDateSize && parse_date(text, DateFormat::kYearMonthDay, days)) {
+    return distinct_hash(ColumnType::kDate, key_of_integer(days));
+  }
+  if (parse_timestamp(text, DateFormat::kYearMonthDay, time) &&
+      cast_text(ColumnType::kTimestamp, static_cast<double>(time)) == text) {
+    return distinct_hash(ColumnType::kTimestamp, key_of_integer(time));
+  }
+  return std::nullopt;
+}
+
 ColumnState all_missing(ColumnType type, int64_t row_count) {
   if (type == ColumnType::kText) {
     TextState state;
@@ -35,6 +73,13 @@ ColumnState all_missing(ColumnType type, int64_t row_count) {
 }
 
 }  // namespace
+
+uint64_t distinct_hash(std::string_view text, uint64_t hash) {
+  constexpr size_t kWrittenMax = 32;
+  const bool perhaps = !text.empty() && text.size() <= kWrittenMax &&
+                       (text[0] == '-' || (text[0] >= '0' && text[0] <= '9'));
+  return perhaps ? hash_of_written(text).value_or(hash) : hash;
+}
 
 std::optional<NumberState> NumberState::widened(ColumnType to) const {
   const bool grows = to == type_ || to == ColumnType::kNumber ||
