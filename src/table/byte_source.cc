@@ -13,6 +13,7 @@
 
 #include "base/file_system.h"
 #include "base/hash.h"
+#include "base/limits.h"
 #include "base/status.h"
 
 namespace cromford::table {
@@ -187,7 +188,37 @@ class ZstdSource final : public ByteSource {
   bool was_full_ = false;
 };
 
+class BoundedSource final : public ByteSource {
+ public:
+  BoundedSource(std::unique_ptr<ByteSource> source, uint64_t bytes_max, std::string name)
+      : source_(std::move(source)), bytes_max_(bytes_max), name_(std::move(name)) {}
+
+  absl::StatusOr<size_t> read(std::span<char> buffer) override {
+    TRY(const size_t count, source_->read(buffer));
+    bytes_ += count;
+    if (bytes_ > bytes_max_) {
+      return base::exhausted(
+          fmt::format("{} unpacks to more than {}", name_, base::format_size(bytes_max_)),
+          "check that it is what it should be, then unpack it and add it in pieces");
+    }
+    return count;
+  }
+  uint64_t position() const override { return source_->position(); }
+  absl::StatusOr<std::string> finish_hash() override { return source_->finish_hash(); }
+
+ private:
+  std::unique_ptr<ByteSource> source_;
+  uint64_t bytes_max_;
+  uint64_t bytes_ = 0;
+  std::string name_;
+};
+
 }  // namespace
+
+std::unique_ptr<ByteSource> bounded(std::unique_ptr<ByteSource> source, uint64_t bytes_max,
+                                    std::string name) {
+  return std::make_unique<BoundedSource>(std::move(source), bytes_max, std::move(name));
+}
 
 std::string_view compression_name(Compression compression) {
   switch (compression) {

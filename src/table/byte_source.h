@@ -39,6 +39,11 @@ class ByteSource {
 
 enum class Hashing { kOff, kOn };
 
+// Gives an error after `bytes_max` bytes: a small packed file may unpack to more than a disk holds.
+// RESOURCE_EXHAUSTED names the file as `name`.
+std::unique_ptr<ByteSource> bounded(std::unique_ptr<ByteSource> source, uint64_t bytes_max,
+                                    std::string name);
+
 // Opens a regular file. NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT (a folder).
 absl::StatusOr<std::unique_ptr<ByteSource>> open_bytes(const std::filesystem::path& path,
                                                        Compression compression,

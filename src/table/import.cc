@@ -78,6 +78,7 @@ class Importer {
     TRY(read());
     TRY(check_quarantine());
     TRY(shape());
+    TRY(screen());
     TRY(visit());
     TRY(finish());
     return std::move(result_);
@@ -132,8 +133,10 @@ class Importer {
   absl::Status look() {
     for (const ImportInput& input : options_.inputs) {
       TRY(options_.cancel.check());
-      TRY(inputs_.emplace_back(),
-          look_at_input(connection_, input, scratch_.file(""), options_.cancel));
+      TRY(inputs_.emplace_back(), look_at_input(connection_, input,
+                                                {.scratch = scratch_.file(""),
+                                                 .unpacked_bytes_max = options_.temp_limit_bytes,
+                                                 .cancel = options_.cancel}));
       total_bytes_ += inputs_.back().source.size_bytes;
     }
     return absl::OkStatus();
@@ -318,6 +321,7 @@ class Importer {
     TextFeedOptions feed;
     feed.file = *inputs_[index].text;
     feed.threads = engine_->threads();
+    feed.unpacked_bytes_max = options_.temp_limit_bytes;
     feed.cancel = options_.cancel;
     feed.on_bad = [this, index](const std::vector<BadRow>& rows) {
       return add_bad(inputs_[index], rows);
@@ -434,6 +438,27 @@ class Importer {
     return WrittenQuery{schema_, rows, 0};
   }
 
+  absl::Status screen() {
+    if (!options_.screen) {
+      return absl::OkStatus();
+    }
+    report("checking", 0.8);
+    TRY(const ScreenedRows kept, options_.screen({stored_rows(), row_count_}));
+    row_count_ = kept.row_count;
+    if (row_count_ > 0) {
+      stored_ = kept.rows.parts.front();
+    }
+    return absl::OkStatus();
+  }
+
+  StoredTable stored_rows() const {
+    StoredTable rows{schema_, {}};
+    if (row_count_ > 0) {
+      rows.parts.push_back(stored_);
+    }
+    return rows;
+  }
+
   // The pass over what is stored: content hash and the caller's visitors.
   absl::Status visit() {
     report("profiling", 0.85);
@@ -441,7 +466,7 @@ class Importer {
       options_.on_schema(schema_);
     }
     PartHasher part(schema_);
-    const StoredTable stored{schema_, {stored_}};
+    const StoredTable stored = stored_rows();
     const int64_t blocks = std::max<int64_t>(1, (row_count_ + kBlockRows - 1) / kBlockRows);
     TRY(for_each_block(
         *engine_, stored,

@@ -41,9 +41,15 @@ struct ImportInput {
 };
 
 struct ImportProgress {
-  std::string_view stage;  // "looking", "reading", "querying", "profiling"
+  std::string_view stage;  // "looking", "reading", "querying", "checking", "profiling"
   double fraction = 0;     // of the whole import, 0 to 1
   int64_t row_count = 0;   // rows read so far
+};
+
+// What is kept of the rows: at most one file, none when no row is.
+struct ScreenedRows {
+  StoredTable rows;
+  int64_t row_count = 0;
 };
 
 struct ImportOptions {
@@ -57,14 +63,17 @@ struct ImportOptions {
   std::optional<Schema> append_to;
 
   uint64_t memory_limit_bytes = 1ULL << 30;
-  uint64_t temp_limit_bytes = 64ULL << 30;
-  int threads = 0;  // 0: all cores
+  uint64_t temp_limit_bytes = 64ULL << 30;  // also for what a packed file unpacks to
+  int threads = 0;                          // 0: all cores
   // When more than this share of the rows cannot be read, the import is refused, because then the
   // file is something else than it was taken for.
   double quarantine_share_max = 0.5;
 
   base::CancelToken cancel;
   std::function<void(const ImportProgress&)> progress;  // called on any thread, one at a time
+  // Looks at the rows as the query has shaped them, before they are hashed and visited, and gives
+  // those to keep: the same, or a file of its own in the same schema, which the import takes over.
+  std::function<absl::StatusOr<ScreenedRows>(const ScreenedRows&)> screen;
   // The blocks of the stored rows, in the pass that computes the content hash; both or neither.
   // Called with the final schema before the first block.
   std::function<void(const Schema&)> on_schema;
@@ -126,7 +135,7 @@ struct ImportResult {
 // Errors: INVALID_ARGUMENT (a file is empty, damaged, not text, of an unknown format; a query that
 // is not allowed or does not run), NOT_FOUND, RESOURCE_EXHAUSTED (a limit, or the disk is full),
 // FAILED_PRECONDITION (the columns do not fit what is appended to), CANCELLED. After an error the
-// output directory is as before.
+// output directory is as before, but for what `screen` left there.
 absl::StatusOr<ImportResult> import_files(const ImportOptions& options);
 
 // The first `limit` rows of a quarantine file.

@@ -131,15 +131,16 @@ class JsonCopy {
       : plan_(plan), compression_(compression), encoding_(encoding) {}
 
   absl::Status run(const std::filesystem::path& output, bool check_lines,
-                   const base::CancelToken& cancel) {
+                   const LookOptions& options) {
     TRY(auto source, open_bytes(plan_.path, compression_));
+    source = bounded(std::move(source), options.unpacked_bytes_max, plan_.display_name);
     std::ofstream out(output, std::ios::binary);
     Transcoder transcoder(encoding_);
     std::vector<char> buffer(kReadBytes);
     std::string text;
     bool last = false;
     while (!last) {
-      TRY(cancel.check());
+      TRY(options.cancel.check());
       TRY(const size_t count, source->read(buffer));
       last = count == 0;
       transcoder.push({buffer.data(), count}, last, text);
@@ -200,21 +201,20 @@ std::string json_select(const InputPlan& plan, Compression compression) {
 }
 
 absl::Status plan_json(duck::Connection& connection, const TextSample& sample, bool has_mark,
-                       const std::filesystem::path& scratch, const base::CancelToken& cancel,
-                       InputPlan& plan) {
+                       const LookOptions& options, InputPlan& plan) {
   TRY(plan.source.hash, hash_file(plan.path));
   Compression compression = sample.compression;
   const bool lines = plan.source.format == "jsonl";
-  const std::filesystem::path copy = scratch / fmt::format("{}.json", plan.source.hash);
+  const std::filesystem::path copy = options.scratch / fmt::format("{}.json", plan.source.hash);
   if (sample.encoding != Encoding::kUtf8 || has_mark) {
-    TRY(JsonCopy(plan, compression, sample.encoding).run(copy, lines, cancel));
+    TRY(JsonCopy(plan, compression, sample.encoding).run(copy, lines, options));
     plan.path = copy;
     compression = Compression::kNone;
   }
   absl::Status status = plan_by_engine(connection, json_select(plan, compression), plan);
   if (!status.ok() && lines && plan.path != copy) {
     // Some line is no object: read the others.
-    TRY(JsonCopy(plan, compression, sample.encoding).run(copy, lines, cancel));
+    TRY(JsonCopy(plan, compression, sample.encoding).run(copy, lines, options));
     plan.path = copy;
     std::error_code error;
     if (std::filesystem::file_size(copy, error) == 0) {
@@ -257,8 +257,7 @@ void InputPlan::refresh_schema() {
 }
 
 absl::StatusOr<InputPlan> look_at_input(duck::Connection& connection, const ImportInput& input,
-                                        const std::filesystem::path& scratch,
-                                        const base::CancelToken& cancel) {
+                                        const LookOptions& options) {
   InputPlan plan;
   plan.path = input.path;
   plan.display_name =
@@ -298,7 +297,7 @@ absl::StatusOr<InputPlan> look_at_input(duck::Connection& connection, const Impo
   if (plan.source.format == "json" || plan.source.format == "jsonl") {
     const bool has_mark =
         first.starts_with("\xEF\xBB\xBF") || sample->compression != Compression::kNone;
-    TRY(plan_json(connection, *sample, has_mark, scratch, cancel, plan));
+    TRY(plan_json(connection, *sample, has_mark, options, plan));
   } else {
     TRY(plan_text(*sample, plan));
   }

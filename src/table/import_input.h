@@ -2,7 +2,7 @@
 
 // One file of an import: what it is, and the SELECT that gives its rows. For import.cc.
 //
-//   TRY(InputPlan input, look_at_input(connection, options.inputs[0], scratch_folder));
+//   TRY(InputPlan input, look_at_input(connection, options.inputs[0], {.scratch = folder}));
 //
 // Thread safety: functions only.
 
@@ -35,8 +35,13 @@ struct InputPlan {
 
 // Finds out format, compression, encoding, columns and types. `scratch` is a folder for files made
 // over (JSON that is not UTF-8, or with bad lines).
+struct LookOptions {
+  std::filesystem::path scratch;             // a folder for copies
+  uint64_t unpacked_bytes_max = UINT64_MAX;  // of a copy
+  base::CancelToken cancel;
+};
+
 absl::StatusOr<InputPlan> look_at_input(duck::Connection& connection, const ImportInput& input,
-                                        const std::filesystem::path& scratch,
-                                        const base::CancelToken& cancel);
+                                        const LookOptions& options);
 
 }  // namespace cromford::table

@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "table/export.h"
+#include "table/profile_builder.h"
 #include "table/scan.h"
 #include "testing/data.h"
 #include "testing/status_matchers.h"
@@ -349,6 +350,27 @@ TEST_F(ImportTest, RefusesFilesThatAreSomethingElse) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("xml")));
 }
 
+TEST_F(ImportTest, RefusesWhatUnpacksToTooMuch) {
+  std::string csv = "id,x\n";
+  std::string lines;
+  for (int i = 0; i < 600'000; ++i) {
+    csv += "1,2\n";
+    lines += "{\"id\":1}\n";
+  }
+  for (const auto& [name, bytes] : {std::pair<std::string, std::string>{"a.csv.gz", gzip(csv)},
+                                    {"a.csv.zst", zstd(csv)},
+                                    {"a.jsonl.gz", gzip(lines)}}) {
+    ImportOptions options = options_for({write(name, bytes)});
+    options.temp_limit_bytes = 2'200'000;
+    EXPECT_THAT(import_files(options), StatusIs(absl::StatusCode::kResourceExhausted,
+                                                HasSubstr(name + " unpacks to more than 2.1 MiB")));
+    EXPECT_THAT(left_in_output(), ElementsAre());
+    options.temp_limit_bytes = 64 << 20;
+    EXPECT_OK(import_files(options));
+    std::filesystem::remove(out() / "part-0.parquet");
+  }
+}
+
 TEST_F(ImportTest, RefusesAFileOfMostlyBadRows) {
   std::string text = "a,b\n";
   for (int i = 0; i < 1000; ++i) {
@@ -397,6 +419,41 @@ TEST_F(ImportTest, QueriesParquetInPlace) {
   options.query = "select sum(x) as s from input";
   ASSERT_OK_AND_ASSIGN(const ImportResult result, import_files(options));
   EXPECT_EQ(rows_of(result), "6\n");
+}
+
+// What a caller sets aside is neither hashed nor visited nor stored.
+TEST_F(ImportTest, StoresWhatTheScreenKeeps) {
+  ASSERT_OK_AND_ASSIGN(const ImportResult wanted, import("kept.csv", "id,x\n1,2\n"));
+  ImportOptions options = options_for({write("a.csv", "id,x\n1,2\n3,4\n5,6\n")});
+  int64_t seen = 0;
+  bool keep = true;
+  options.screen = [&](const ScreenedRows& rows) -> absl::StatusOr<ScreenedRows> {
+    seen = rows.row_count;
+    return keep ? ScreenedRows{{rows.rows.schema, {wanted.parts[0].path}}, 1}
+                : ScreenedRows{{rows.rows.schema, {}}, 0};
+  };
+  ProfileCollector collector;
+  options.on_schema = [&](const Schema& schema) { collector.start(schema); };
+  options.make_visitor = collector.factory();
+  options.sink = collector.sink();
+  std::filesystem::create_directories(directory_ / "second");
+  options.output_directory = directory_ / "second";
+  ASSERT_OK_AND_ASSIGN(const ImportResult result, import_files(options));
+  EXPECT_EQ(seen, 3);
+  EXPECT_EQ(rows_of(result), "1|2\n");
+  EXPECT_EQ(result.row_count, 1);
+  EXPECT_EQ(result.content_hash, wanted.content_hash);
+  EXPECT_EQ(collector.builder().finish().row_count, 1);
+  keep = false;
+  ASSERT_OK_AND_ASSIGN(const ImportResult none, import_files(options));
+  EXPECT_EQ(none.row_count, 0);
+  EXPECT_TRUE(none.parts.empty());
+  EXPECT_EQ(collector.builder().finish().row_count, 0);
+  options.screen = [](const ScreenedRows&) -> absl::StatusOr<ScreenedRows> {
+    return base::refused("no row holds");
+  };
+  EXPECT_THAT(import_files(options),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no row holds")));
 }
 
 TEST_F(ImportTest, JoinsSeveralFiles) {

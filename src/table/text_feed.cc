@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -110,6 +111,9 @@ bool TextFeed::State::enqueue(RowBlock block, uint64_t position) {
 absl::Status TextFeed::State::read_blocks() {
   const TextFile& file = options.file;
   TRY(auto source, open_bytes(file.path, file.compression, Hashing::kOn));
+  if (file.compression != Compression::kNone) {
+    source = bounded(std::move(source), options.unpacked_bytes_max, file.display_name);
+  }
   Transcoder transcoder(file.encoding);
   RowScanner scanner(file.layout.dialect, file.columns.size());
   scanner.set_next_line(file.layout.preamble_lines + file.layout.header_lines + 1);
@@ -118,7 +122,8 @@ absl::Status TextFeed::State::read_blocks() {
   RowBlock block;
   bool last = false;
   while (!last) {
-    const size_t wanted = block.text.size() + kBlockBytes;
+    // Twice as much each time for a row that does not end, which is looked at from its beginning.
+    const size_t wanted = block.text.size() + std::max(kBlockBytes, block.text.size());
     while (!last && block.text.size() < wanted) {
       TRY(options.cancel.check());
       TRY(const size_t count, source->read(buffer));

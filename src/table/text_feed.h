@@ -76,6 +76,7 @@ struct TextFeedResult {
 struct TextFeedOptions {
   TextFile file;
   int threads = 1;
+  uint64_t unpacked_bytes_max = UINT64_MAX;  // of a packed file
   base::CancelToken cancel;
   // Takes bad rows, in order, on one thread at a time.
   std::function<absl::Status(const std::vector<BadRow>&)> on_bad;
