@@ -21,11 +21,21 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 
+# DuckDB and XGBoost are loaded when they are first used (docs/adr/0007), so nothing is linked with
+# them; their owners ask the loader for DUCKDB_SONAME and XGBOOST_SONAME.
+function(cromford_soname library result)
+  execute_process(COMMAND ${CMAKE_OBJDUMP} -p ${library} OUTPUT_VARIABLE headers COMMAND_ERROR_IS_FATAL ANY)
+  if(NOT headers MATCHES "SONAME +([^\n]+)")
+    message(FATAL_ERROR "${library} has no soname, so it cannot be loaded by name")
+  endif()
+  set(${result} ${CMAKE_MATCH_1} PARENT_SCOPE)
+endfunction()
+
 find_path(XGBOOST_INCLUDE_DIR xgboost/c_api.h REQUIRED)
 find_library(XGBOOST_LIBRARY xgboost REQUIRED)
 add_library(cromford_xgboost INTERFACE)
 target_include_directories(cromford_xgboost SYSTEM INTERFACE ${XGBOOST_INCLUDE_DIR})
-target_link_libraries(cromford_xgboost INTERFACE ${XGBOOST_LIBRARY})
+cromford_soname(${XGBOOST_LIBRARY} XGBOOST_SONAME)
 
 # DuckDB: an installed libduckdb when there is one, else the pinned npm packages under vendor/.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
@@ -41,6 +51,14 @@ file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/duckdb)
 configure_file(${DUCKDB_INCLUDE_DIR}/duckdb.h ${CMAKE_BINARY_DIR}/duckdb/duckdb.h COPYONLY)
 add_library(cromford_duckdb INTERFACE)
 target_include_directories(cromford_duckdb SYSTEM INTERFACE ${CMAKE_BINARY_DIR}/duckdb)
-target_link_libraries(cromford_duckdb INTERFACE ${DUCKDB_LIBRARY})
+cromford_soname(${DUCKDB_LIBRARY} DUCKDB_SONAME)
+
+# Where the loader finds them in the build tree. As DT_RPATH, not DT_RUNPATH: the latter counts only
+# for the object that calls dlopen(), which under a sanitizer is the sanitizer's own library.
+foreach(library ${DUCKDB_LIBRARY} ${XGBOOST_LIBRARY})
+  get_filename_component(folder ${library} DIRECTORY)
+  list(APPEND CMAKE_BUILD_RPATH ${folder})
+endforeach()
+add_link_options(-Wl,--disable-new-dtags)
 
 set(CROMFORD_SHARED "${CMAKE_SOURCE_DIR}/../shared" CACHE PATH "Optional folder with further real data sets for tests")

@@ -212,7 +212,7 @@ absl::StatusOr<std::string> import_rows(std::string_view input, flow::WorkerCont
   manifest.query = inputs.options.query;
   manifest.sources = imported.sources;
   manifest.checks = kept.checks;
-  manifest.engine = table::engine_version();
+  TRY(manifest.engine, table::engine_version());
   return table::format_manifest(manifest);
 }
 

@@ -10,7 +10,6 @@
 // Thread safety: as above; errors are mapped in one place (duck.cc).
 
 #include <absl/status/statusor.h>
-#include <duckdb.h>
 
 #include <cstdint>
 #include <functional>
@@ -23,6 +22,7 @@
 
 #include "base/cancel.h"
 #include "table/chunk.h"
+#include "table/duck_functions.h"
 #include "table/engine.h"
 #include "table/table.h"
 

@@ -34,6 +34,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::create(const EngineOptions& opti
                     base::format_size(options.memory_limit_bytes)),
         fmt::format("give the data engine at least {}", base::format_size(kMemoryMin)));
   }
+  TRY(load_duckdb());
   auto state = std::make_unique<State>();
   state->options = options;
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
@@ -78,7 +79,8 @@ int Engine::threads() const {
   return state_->threads;
 }
 
-std::string engine_version() {
+absl::StatusOr<std::string> engine_version() {
+  TRY(load_duckdb());
   std::string_view version = duckdb_library_version();
   if (version.starts_with("v")) {
     version.remove_prefix(1);

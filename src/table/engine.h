@@ -51,7 +51,7 @@ class Engine {
   std::unique_ptr<State> state_;
 };
 
-// The version of the data engine, for `cromford --version` and manifests: "duckdb 1.5.5".
-std::string engine_version();
+// The version of the data engine, for manifests: "duckdb 1.5.5". INTERNAL when it is not installed.
+absl::StatusOr<std::string> engine_version();
 
 }  // namespace cromford::table

@@ -583,7 +583,8 @@ TEST_F(ImportTest, EnginesHaveLeastLimits) {
   options.memory_limit_bytes = 1;
   EXPECT_THAT(Engine::create(options),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("too small")));
-  EXPECT_THAT(engine_version(), HasSubstr("duckdb "));
+  ASSERT_OK_AND_ASSIGN(const std::string version, engine_version());
+  EXPECT_THAT(version, HasSubstr("duckdb "));
 }
 
 }  // namespace

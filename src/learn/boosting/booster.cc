@@ -1,16 +1,15 @@
 #include "learn/boosting/booster.h"
 
 #include <fmt/format.h>
-#include <xgboost/c_api.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <limits>
-#include <mutex>
 #include <new>
 
 #include "base/status.h"
+#include "learn/boosting/xgboost_functions.h"
 
 namespace cromford::learn {
 namespace {
@@ -27,11 +26,6 @@ absl::Status checked(int code, std::string_view doing) {
                            "give the run more memory with --memory, or fewer rows");
   }
   return base::internal(fmt::format("XGBoost failed while {}: {}", doing, text));
-}
-
-void be_silent() {
-  static std::once_flag once;
-  std::call_once(once, [] { XGBSetGlobalConfig(R"({"verbosity": 0})"); });
 }
 
 std::string array_interface(const float* values, size_t rows, size_t columns) {
@@ -257,11 +251,10 @@ BoostingData::BoostingData(const BoostingSource& source)
       column_count_(source.column_count),
       bin_count_(source.bin_count),
       objective_(source.objective),
-      base_(source.base) {
-  be_silent();
-}
+      base_(source.base) {}
 
 absl::StatusOr<std::unique_ptr<BoostingData>> BoostingData::create(const BoostingSource& source) {
+  TRY(load_xgboost());
   std::unique_ptr<BoostingData> data(new BoostingData(source));
   DMatrixHandle proxy = nullptr;
   TRY(checked(XGProxyDMatrixCreate(&proxy), "preparing rows"));
@@ -282,6 +275,7 @@ absl::StatusOr<std::unique_ptr<BoostingData>> BoostingData::create(const Boostin
 
 absl::StatusOr<std::unique_ptr<BoostingData>> BoostingData::create_plain(
     const BoostingSource& source) {
+  TRY(load_xgboost());
   std::unique_ptr<BoostingData> data(new BoostingData(source));
   std::vector<float> values(source.row_count * source.column_count);
   source.fill(0, source.row_count, values);
