@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 build_packages=(
   g++ cmake ninja-build ccache mold pkg-config make git nodejs npm
   libabsl-dev libboost1.81-dev libssl-dev libxgboost-dev libsqlite3-dev libsimdjson-dev
-  nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev libsodium-dev
+  nlohmann-json3-dev libyaml-cpp-dev libfmt-dev libsodium-dev
   libeigen3-dev libcurl4-openssl-dev libzstd-dev zlib1g-dev libgtest-dev libgmock-dev libbenchmark-dev)
 tool_packages=(
   python3 clang-19 libclang-rt-19-dev clang-tidy-19 clang-format-19 lcov curl)

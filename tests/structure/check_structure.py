@@ -29,7 +29,6 @@ OWNED = [
     (re.compile(r"^simdjson"), {"serve"}),
     (re.compile(r"^yaml-cpp/"), {"flow", "main"}),
     (re.compile(r"^curl/"), {"cli", "ingest"}),
-    (re.compile(r"^CLI/"), {"cli"}),
     (re.compile(r"^Eigen/"), {"learn", "model"}),
     (re.compile(r"^sodium"), {"base", "govern", "http"}),
     (re.compile(r"^openssl/"), {"http", "grpc"}),
