@@ -10,6 +10,7 @@ step() { printf '\n== %s (%d min since the start)\n' "$1" "$((SECONDS / 60))"; }
 
 step "packages"
 scripts/setup.sh --tools
+scripts/venv.sh
 step "release: build"
 scripts/build.sh release
 step "release: unit, end-to-end, structure and format tests"

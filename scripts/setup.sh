@@ -10,7 +10,7 @@ build_packages=(
   nlohmann-json3-dev libyaml-cpp-dev libfmt-dev libsodium-dev
   libeigen3-dev libcurl4-openssl-dev libzstd-dev zlib1g-dev libgtest-dev libgmock-dev libbenchmark-dev)
 tool_packages=(
-  python3 clang-19 libclang-rt-19-dev clang-tidy-19 clang-format-19 lcov curl)
+  python3 python3-venv clang-19 libclang-rt-19-dev clang-tidy-19 clang-format-19 lcov curl)
 
 wanted=("${build_packages[@]}")
 [ "${1:-}" = --tools ] && wanted+=("${tool_packages[@]}")
@@ -23,6 +23,7 @@ for package in "${wanted[@]}"; do
   grep -qxF "$package" <<<"$installed" && continue
   tool=${command_of[$package]:-}
   [ -n "$tool" ] && command -v "$tool" >/dev/null && continue
+  [ "$package" = python3-venv ] && python3 -c 'import ensurepip, venv' 2>/dev/null && continue
   missing+=("$package")
 done
 

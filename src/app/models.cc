@@ -11,7 +11,9 @@
 #include "app/resources.h"
 #include "app/train_kind.h"
 #include "app/uploads.h"
+#include "base/mapped_file.h"
 #include "base/name.h"
+#include "base/status.h"
 #include "model/package.h"
 #include "table/sandbox.h"
 
@@ -35,6 +37,19 @@ absl::StatusOr<std::vector<std::string>> endpoints_on(const Context& context,
     }
   }
   return names;
+}
+
+// A damaged file of somebody else is bad input, not a loss of ours; and where the server keeps it
+// is nobody's business.
+absl::StatusOr<std::shared_ptr<const model::Package>> uploaded_package(
+    const std::filesystem::path& spooled_file) {
+  TRY(base::MappedFile file, base::MappedFile::open(spooled_file));
+  auto owner = std::make_shared<const base::MappedFile>(std::move(file));
+  auto package = model::Package::load(owner->bytes(), owner);
+  if (package.status().code() == absl::StatusCode::kDataLoss) {
+    return base::invalid(base::message(package.status()), base::remedy(package.status()));
+  }
+  return package;
 }
 
 }  // namespace
@@ -113,7 +128,7 @@ absl::StatusOr<base::Json> Factory::import_model(const std::string& project,
   TRY(base::check_name("model", name));
   base::Json body;
   {
-    TRY(const auto package, model::Package::open(spooled_file));
+    TRY(const auto package, uploaded_package(spooled_file));
     body = package->manifest();
     TRY(const base::ContentHash hash, context_->objects->put_file(spooled_file));
     TRY(body, model_version_body(body, hash.text(), package->size_bytes()));

@@ -59,7 +59,8 @@ absl::StatusOr<bool> Factory::open_inference_ready(std::string_view model,
   if (!served) {
     return no_such_endpoint("model", model);
   }
-  return serve::open_inference_ready(*served, version);
+  TRY(serve::open_inference_ready(*served, version));
+  return true;
 }
 
 std::string Factory::open_inference_server_metadata() {

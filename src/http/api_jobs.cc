@@ -15,23 +15,20 @@ namespace cromford::http {
 namespace {
 
 constexpr base::Limits kLimits;
-constexpr size_t kTopicBytesMax = 128;
+constexpr size_t kTopicPartBytesMax = 63;  // As names have, at most.
 
-bool is_topic_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+bool is_topic_part(std::string_view text) {
+  return !text.empty() && text.size() <= kTopicPartBytesMax &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+         });
 }
 
 // "job/01h...": a kind of resource and its name.
 bool is_topic(std::string_view text) {
   const size_t slash = text.find('/');
-  if (slash == std::string_view::npos || slash == 0 || slash + 1 == text.size() ||
-      text.size() > kTopicBytesMax) {
-    return false;
-  }
-  const std::string_view kind = text.substr(0, slash);
-  const std::string_view name = text.substr(slash + 1);
-  return std::all_of(kind.begin(), kind.end(), is_topic_character) &&
-         std::all_of(name.begin(), name.end(), is_topic_character);
+  return slash != std::string_view::npos && is_topic_part(text.substr(0, slash)) &&
+         is_topic_part(text.substr(slash + 1));
 }
 
 absl::StatusOr<std::vector<std::string>> read_topics(const Request& request) {
@@ -50,11 +47,7 @@ absl::StatusOr<std::vector<std::string>> read_topics(const Request& request) {
   return topics;
 }
 
-absl::StatusOr<std::optional<uint64_t>> read_last_event_id(const Request& request) {
-  auto text = request.header("last-event-id");
-  if (!text) {
-    text = request.query("after");
-  }
+absl::StatusOr<std::optional<uint64_t>> read_event_id(std::optional<std::string_view> text) {
   if (!text) {
     return std::optional<uint64_t>();
   }
@@ -65,6 +58,14 @@ absl::StatusOr<std::optional<uint64_t>> read_last_event_id(const Request& reques
         "send the id of the last event that you saw, or the event_id of a resource");
   }
   return std::optional<uint64_t>(*id);
+}
+
+// The header goes before the parameter, as a browser that connects again sends both; a parameter
+// that makes no sense is refused all the same.
+absl::StatusOr<std::optional<uint64_t>> read_last_event_id(const Request& request) {
+  TRY(const std::optional<uint64_t> last, read_event_id(request.header("last-event-id")));
+  TRY(const std::optional<uint64_t> after, read_event_id(request.query("after")));
+  return last ? last : after;
 }
 
 }  // namespace

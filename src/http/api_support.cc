@@ -161,8 +161,10 @@ absl::StatusOr<app::IfMatch> if_match(const Request& request) {
     return app::IfMatch();
   }
   const std::string_view tag = base::trim(*field);
-  const bool quoted = tag.size() >= 2 && tag.front() == '"' && tag.back() == '"' &&
-                      std::count(tag.begin(), tag.end(), '"') == 2;
+  const bool quoted =
+      tag.size() >= 2 && tag.front() == '"' && tag.back() == '"' &&
+      std::count(tag.begin(), tag.end(), '"') == 2 &&
+      std::all_of(tag.begin(), tag.end(), [](char c) { return c > ' ' && c <= '~'; });
   if (!quoted && tag != "*") {
     return base::invalid("the If-Match field is not one strong entity tag",
                          "send the resource's ETag as it came, with its quotes");

@@ -198,6 +198,8 @@ TEST_F(ApiTest, WhatIsWrongIsRefusedBeforeTheUseCase) {
       {"GET", "/events", "", 400, "'' is not a topic"},
       {"GET", "/events?topics=job", "", 400, "'job' is not a topic"},
       {"GET", "/events?topics=job/1&after=x", "", 400, "'x' is not the id of an event"},
+      {"GET", "/events?topics=job/0123456789012345678901234567890123456789012345678901234567890123",
+       "", 400, "is not a topic"},
   };
   for (const Wrong& wrong : wrongs) {
     const RawAnswer answer = call(wrong.method, wrong.target, wrong.body);
@@ -316,6 +318,12 @@ TEST_F(ApiTest, AnImportedModelIsCreated) {
   EXPECT_FALSE(std::filesystem::exists(app_.import.spooled_file));
 }
 
+TEST_F(ApiTest, TheLastEventIdOfTheHeaderDoesNotHideAWrongOneOfTheTarget) {
+  const RawAnswer answer = call("GET", "/events?topics=job/1&after=-1", "", "Last-Event-ID: 7\r\n");
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_THAT(json(answer).value("detail", ""), HasSubstr("'-1' is not the id of an event"));
+}
+
 TEST_F(ApiTest, EntityTagsTravelBothWays) {
   EXPECT_EQ(call("GET", "/endpoints/e").headers.at("etag"), "\"7\"");
   EXPECT_EQ(call("GET", "/endpoints/e", "", "If-None-Match: \"7\"\r\n").status, 304);
@@ -323,7 +331,7 @@ TEST_F(ApiTest, EntityTagsTravelBothWays) {
   EXPECT_EQ(app_.if_match, "\"7\"");
   call("POST", "/endpoints/e:promote");
   EXPECT_EQ(app_.if_match, std::nullopt);
-  for (const char* bad : {"7", "W/\"7\"", "\"7\", \"8\"", "\""}) {
+  for (const char* bad : {"7", "W/\"7\"", "\"7\", \"8\"", "\"", "\"a b\"", "\"\xc3\xa9\""}) {
     const RawAnswer answer =
         call("POST", "/endpoints/e:promote", "", std::string("If-Match: ") + bad + "\r\n");
     EXPECT_EQ(answer.status, 400) << bad;

@@ -485,8 +485,8 @@ absl::StatusOr<std::string> open_inference_metadata(const Endpoint& endpoint,
   return out + "]}";
 }
 
-bool open_inference_ready(const Endpoint& endpoint, std::string_view version) {
-  return find_variant(endpoint, version).ok();
+absl::Status open_inference_ready(const Endpoint& endpoint, std::string_view version) {
+  return find_variant(endpoint, version).status();
 }
 
 std::string open_inference_server_metadata(std::string_view program_version) {

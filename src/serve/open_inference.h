@@ -46,8 +46,9 @@ absl::Status open_inference_infer(const PredictContext& context, const Endpoint&
 absl::StatusOr<std::string> open_inference_metadata(const Endpoint& endpoint,
                                                     std::string_view model_name,
                                                     std::string_view version);
-// The answer of `GET v2/models/{name}[/versions/{version}]/ready`: whether it could answer now.
-bool open_inference_ready(const Endpoint& endpoint, std::string_view version);
+// For `GET v2/models/{name}[/versions/{version}]/ready`: whether it could answer now. NOT_FOUND
+// where the endpoint does not serve that version.
+absl::Status open_inference_ready(const Endpoint& endpoint, std::string_view version);
 // The answer of `GET v2`.
 std::string open_inference_server_metadata(std::string_view program_version);
 // The body of an error on a `/v2` route.

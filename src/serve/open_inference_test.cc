@@ -295,9 +295,9 @@ TEST_F(OpenInference, DescribesTheModel) {
   EXPECT_THAT(*open_inference_metadata(*endpoint(sum_package()), "x.y", "3"),
               HasSubstr(R"({"name":"upper","datatype":"FP64","shape":[-1]})"));
   EXPECT_THAT(open_inference_metadata(*late_, "late", "9"), StatusIs(absl::StatusCode::kNotFound));
-  EXPECT_TRUE(open_inference_ready(*late_, ""));
-  EXPECT_TRUE(open_inference_ready(*late_, "3"));
-  EXPECT_FALSE(open_inference_ready(*late_, "4"));
+  EXPECT_OK(open_inference_ready(*late_, ""));
+  EXPECT_OK(open_inference_ready(*late_, "3"));
+  EXPECT_THAT(open_inference_ready(*late_, "4"), StatusIs(absl::StatusCode::kNotFound));
   EXPECT_EQ(open_inference_server_metadata("0.1.0"),
             R"({"name":"cromford","version":"0.1.0","extensions":[]})");
   EXPECT_EQ(open_inference_error(base::invalid("a \"b\"", "do c")),

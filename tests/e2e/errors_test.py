@@ -90,7 +90,8 @@ class CommandErrorsTest(FactoryTest):
         bytes_ = bytearray(package.read_bytes())
         bytes_[len(bytes_) // 2] ^= 0xFF
         package.write_bytes(bytes_)
-        self.refused(1, "model", "import", package, "--model", "copy")
+        message = self.refused(2, "model", "import", package, "--model", "copy")
+        self.assertIn("damaged", message)
         self.assertEqual([m["name"] for m in self.command_json("model", "list")["models"]], ["species"])
 
 
