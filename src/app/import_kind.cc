@@ -8,6 +8,7 @@
 #include "app/resources.h"
 #include "app/uploads.h"
 #include "base/name.h"
+#include "base/text.h"
 #include "ingest/address_guard.h"
 #include "ingest/check.h"
 #include "table/engine.h"
@@ -306,12 +307,22 @@ std::string ImportKind::ended(const flow::Job& job, const absl::Status& /*why*/,
 
 }  // namespace
 
+absl::Status check_import_format(std::string_view format) {
+  if (format.empty() ||
+      std::find(std::begin(kFormats), std::end(kFormats), format) != std::end(kFormats)) {
+    return absl::OkStatus();
+  }
+  return base::invalid(fmt::format("'{}' is no format", base::clip_utf8(format, 64)),
+                       fmt::format("write one of {}", fmt::join(kFormats, ", ")));
+}
+
 absl::Status check_import(const Caller& caller, const ImportRequest& request) {
   TRY(check_sources(caller, request));
-  if (!request.format.empty() &&
-      std::find(std::begin(kFormats), std::end(kFormats), request.format) == std::end(kFormats)) {
-    return base::invalid(fmt::format("'{}' is no format", request.format),
-                         fmt::format("write one of {}", fmt::join(kFormats, ", ")));
+  TRY(check_import_format(request.format));
+  if (!request.url.empty()) {
+    // Only whether it is an address at all; where it may lead is for the fetch to say, which sees
+    // every redirection as well.
+    TRY(ingest::check_url(request.url, ingest::AddressPolicy::kAny));
   }
   if (!request.query.empty()) {
     TRY(table::check_query(request.query));

@@ -20,6 +20,9 @@
 
 namespace cromford::app {
 
+// INVALID_ARGUMENT where there is no such format of rows; empty is any.
+absl::Status check_import_format(std::string_view format);
+
 // Everything that can be refused before a job is made: sources, rights, query, format, checks.
 absl::Status check_import(const Caller& caller, const ImportRequest& request);
 std::string import_payload(const std::string& dataset, const ImportRequest& request);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/factory.h"
+#include "app/import_kind.h"
 #include "app/model_card.h"
 #include "app/model_files.h"
 #include "app/request_reader.h"
@@ -198,6 +199,7 @@ absl::StatusOr<base::Json> Factory::start_scoring(const std::string& project,
   if (payload["format"] != "csv" && payload["format"] != "parquet") {
     return base::invalid("predictions are written as csv or parquet", "set format to one of them");
   }
+  TRY(check_import_format(payload.value("input_format", std::string())));
   TRY(const Versioned model, find_version(*context_, "model", project, name, version));
   payload["model"] = version_name(name, model.version);
   const std::string dataset = payload.value("dataset", std::string());

@@ -10,6 +10,7 @@
 #include "app/train_kind.h"
 #include "base/limits.h"
 #include "base/name.h"
+#include "metric/metric.h"
 #include "table/sandbox.h"
 
 namespace cromford::app {
@@ -66,6 +67,43 @@ absl::Status check_budget(const base::Json& budget) {
   return absl::OkStatus();
 }
 
+// The names of the request that are not columns: a run that cannot be is refused before it is a
+// job.
+absl::Status check_names(const base::Json& settings) {
+  const auto checked = [](const absl::Status& status, std::string_view pointer) {
+    return status.ok() ? status
+                       : base::with_field_error(
+                             status, {std::string(pointer), std::string(base::message(status))});
+  };
+  const std::string task = settings.value("task", std::string());
+  if (!task.empty()) {
+    TRY(checked(metric::parse_task(task).status(), "/task"));
+  }
+  if (const std::string name = settings.value("metric", std::string()); !name.empty()) {
+    // Where the task is found from the target only later, the measure must be one of some task.
+    absl::Status found;
+    for (const std::string_view one : {"regression", "multiclass", "binary"}) {
+      if (task.empty() || task == one) {
+        TRY(const metric::Task of, metric::parse_task(one));
+        found = metric::find_metric(name, of).status();
+        if (found.ok()) {
+          break;
+        }
+      }
+    }
+    TRY(checked(found, "/metric"));
+  }
+  for (const base::Json& learner : settings.at("learners")) {
+    if (learner != "linear" && learner != "boosting") {
+      return checked(
+          base::invalid(fmt::format("there is no learner '{}'", learner.get<std::string>()),
+                        "use linear or boosting"),
+          "/learners");
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status check_columns(const std::string& reference, const base::Json& schema,
                            const base::Json& settings) {
   std::vector<std::string> columns;
@@ -100,6 +138,7 @@ absl::StatusOr<TrainJob> make_train_job(const Context& context, const std::strin
                                         const base::Json& request, const std::string& champion) {
   TRY(base::Json settings, read_settings(request));
   TRY(check_budget(settings["budget"]));
+  TRY(check_names(settings));
   RequestReader reader(request, "the training request");
   const std::string reference = reader.text("dataset");
   TRY(reader.status());

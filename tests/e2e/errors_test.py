@@ -140,6 +140,29 @@ class HomeErrorsTest(FactoryTest):
 
 
 class HttpErrorsTest(FactoryTest):
+    def test_what_can_never_run_is_refused_before_it_is_a_job(self):
+        server = self.server()
+        project = "/api/v1/projects/default"
+        rows = "age,smoker\n" + "".join(f"{i},{'yes' if i % 3 else 'no'}\n" for i in range(50))
+        server.job(server.request("POST", project + "/datasets/people/versions", rows, content_type="text/csv"))
+        run = {"dataset": "people", "target": "smoker"}
+        for field, value in (("task", "clustering"), ("metric", "auk"), ("learners", ["magic"])):
+            answer = server.request("POST", project + "/runs", {**run, field: value})
+            self.assertEqual(answer.status, 400, answer.body)
+            self.assertEqual(answer.json()["errors"][0]["pointer"], "/" + field)
+        answer = server.request("POST", project + "/runs", {**run, "task": "regression", "metric": "auc"})
+        self.assertEqual(answer.status, 400, answer.body)
+        answer = server.request(
+            "POST",
+            project + "/datasets/more/versions",
+            {"source": {"url": "ftp://example.org/rows.csv"}},
+            content_type="application/vnd.cromford.import+json",
+        )
+        self.assertEqual(answer.status, 400, answer.body)
+        answer = server.request("POST", project + "/models/m/versions/1:score?input_format=xls", rows, content_type="text/csv")
+        self.assertEqual(answer.status, 400, answer.body)
+        self.assertEqual(len(server.request("GET", project + "/jobs").json()["jobs"]), 1)
+
     def problem(self, answer, status, word):
         self.assertEqual(answer.status, status, answer.body)
         problem = answer.json()
