@@ -79,8 +79,14 @@ absl::Status name_file(const absl::Status& status, const InputPlan& plan) {
   if (text.find(plan.display_name) == std::string::npos) {
     text = fmt::format("{}: {}", plan.display_name, text);
   }
+  // Nor do they know our SQL, which stands behind what is wrong.
+  text = std::string(base::trim(text.substr(0, text.find("\n\nLINE "))));
   const absl::Status renamed(status.code(), text);
-  return base::with_remedy(renamed, base::remedy(status));
+  const std::string remedy(base::remedy(status));
+  return base::with_remedy(
+      renamed, remedy.empty()
+                   ? fmt::format("mend the file, or name its format with --format: {}", kFormats)
+                   : remedy);
 }
 
 absl::Status plan_by_engine(duck::Connection& connection, const std::string& select,
@@ -110,7 +116,16 @@ absl::StatusOr<std::string> guess_format(const TextSample& sample, const std::st
   if (text.empty()) {
     return base::invalid(fmt::format("{} is empty", name), "give a file with rows");
   }
-  if (extension == ".csv" || (text.front() != '{' && text.front() != '[')) {
+  if (extension == ".jsonl" || extension == ".ndjson") {
+    return "jsonl";
+  }
+  const bool may_be_json = text.front() == '{' || text.front() == '[';
+  if (extension == ".json" && !may_be_json) {
+    return base::invalid(
+        fmt::format("{} holds neither a JSON array nor JSON objects", name),
+        fmt::format("mend the file, or name its format with --format: {}", kFormats));
+  }
+  if (extension == ".csv" || !may_be_json) {
     return "csv";
   }
   if (text.front() == '[') {
@@ -118,9 +133,7 @@ absl::StatusOr<std::string> guess_format(const TextSample& sample, const std::st
   }
   // One object per line, unless the first line does not hold a whole one.
   const std::string_view first = base::trim(text.substr(0, text.find('\n')));
-  const bool lines =
-      nlohmann::json::accept(first) || extension == ".jsonl" || extension == ".ndjson";
-  return lines ? "jsonl" : "json";
+  return nlohmann::json::accept(first) ? "jsonl" : "json";
 }
 
 // Copies the text of a file, unpacked and as UTF-8; of JSON lines only those that hold an object,

@@ -25,6 +25,7 @@ using std::string_literals::operator""s;
 using ::cromford::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class ImportTest : public ::testing::Test {
  protected:
@@ -331,12 +332,16 @@ TEST_F(ImportTest, RefusesFilesThatAreSomethingElse) {
       {"cut.csv.zst", zstd("a,b\n1,2\n").substr(0, 12), "damaged or cut off"},
       {"bad.parquet", "PAR1 and then nothing that is one", "bad.parquet"},
       {"bad.json", "[{\"a\":1},{\"a\":", "bad.json"},
+      {"scalar.json", "5\n", "scalar.json holds neither a JSON array nor JSON objects"},
+      {"words.jsonl", "a,b\n1,2\n", "words.jsonl has no line that is a JSON object"},
       {"sparse.arff", "@relation r\n@attribute a numeric\n@data\n{0 1}\n", "sparse"},
       {"no_data.arff", "@relation r\n@attribute a numeric\n", "@data"},
   };
   for (const auto& [name, bytes, part] : files) {
     const auto result = import(name, bytes);
     EXPECT_THAT(result, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(part))) << name;
+    EXPECT_THAT(base::message(result.status()), Not(HasSubstr("SELECT"))) << name;
+    EXPECT_NE(base::remedy(result.status()), "") << name;
     EXPECT_THAT(left_in_output(), ElementsAre()) << name;
   }
   EXPECT_THAT(import_files(options_for({directory_ / "absent.csv"})),
