@@ -92,67 +92,27 @@ absl::StatusOr<std::string> name_by_content(const std::filesystem::path& file,
   return hash;
 }
 
-// The rows after the checks, with profile and content hash of what is kept.
-struct Kept {
-  std::vector<table::ImportedPart> parts;
-  table::Profile profile;
-  std::vector<table::CheckResult> checks;
-  std::optional<std::filesystem::path> set_aside;
-  int64_t set_aside_count = 0;
-};
-
-absl::StatusOr<Kept> profile_again(const Inputs& inputs, const ingest::CheckOutcome& outcome) {
-  Kept kept;
-  TRY(const auto engine,
-      table::Engine::create({.memory_limit_bytes = inputs.options.memory_limit_bytes,
-                             .temp_directory = inputs.options.output_directory / "spill",
-                             .temp_limit_bytes = inputs.options.temp_limit_bytes}));
-  table::ProfileCollector collector;
-  collector.start(outcome.rows.schema);
-  TRY(table::for_each_block(*engine, outcome.rows, collector.factory(), collector.sink(),
-                            inputs.options.cancel));
-  kept.profile = collector.builder().finish();
-  TRY(const std::string hash, table::content_hash_of(*engine, outcome.rows, inputs.options.cancel));
-  for (const std::filesystem::path& part : outcome.rows.parts) {
-    TRY(const uint64_t size, base::system_files().size(part));
-    kept.parts.push_back(
-        {.path = part, .row_count = outcome.row_count, .size_bytes = size, .content_hash = hash});
-  }
-  return kept;
-}
-
-absl::StatusOr<Kept> apply_checks(const Inputs& inputs, const table::ImportResult& imported,
-                                  table::Profile profile, flow::WorkerContext& context) {
-  Kept kept{.parts = imported.parts, .profile = std::move(profile)};
-  if (inputs.checks.empty()) {
-    return kept;
-  }
-  context.progress("checking", 0.9, "");
-  ingest::CheckRun run{.input = {.schema = imported.schema, .parts = {}},
-                       .earlier = inputs.earlier,
-                       .work = inputs.options.output_directory,
-                       .engine = {.memory_limit_bytes = inputs.options.memory_limit_bytes,
-                                  .temp_directory = inputs.options.output_directory / "spill",
-                                  .temp_limit_bytes = inputs.options.temp_limit_bytes},
-                       .cancel = inputs.options.cancel};
-  for (const table::ImportedPart& part : imported.parts) {
-    run.input.parts.push_back(part.path);
-  }
-  TRY(ingest::CheckOutcome outcome, ingest::run_checks(inputs.checks, run));
-  if (outcome.quarantined_count > 0) {
-    TRY(kept, profile_again(inputs, outcome));
-  }
-  kept.checks = std::move(outcome.verdict.results);
-  kept.set_aside = std::move(outcome.quarantine_path);
-  kept.set_aside_count = outcome.quarantined_count;
-  return kept;
+// Checks the rows before they are profiled, so that those set aside are no part of the profile.
+absl::StatusOr<table::ScreenedRows> apply_checks(const Inputs& inputs,
+                                                 const table::ScreenedRows& rows,
+                                                 ingest::CheckOutcome& outcome) {
+  TRY(outcome,
+      ingest::run_checks(inputs.checks,
+                         {.input = rows.rows,
+                          .earlier = inputs.earlier,
+                          .work = inputs.options.output_directory,
+                          .engine = {.memory_limit_bytes = inputs.options.memory_limit_bytes,
+                                     .temp_directory = inputs.options.output_directory / "spill",
+                                     .temp_limit_bytes = inputs.options.temp_limit_bytes},
+                          .cancel = inputs.options.cancel}));
+  return table::ScreenedRows{.rows = outcome.rows, .row_count = outcome.row_count};
 }
 
 absl::StatusOr<std::string> quarantine_object(const Inputs& inputs,
                                               const table::ImportResult& imported,
-                                              const Kept& kept) {
+                                              const ingest::CheckOutcome& checked) {
   std::vector<std::filesystem::path> files;
-  for (const auto& file : {imported.quarantine_path, kept.set_aside}) {
+  for (const auto& file : {imported.quarantine_path, checked.quarantine_path}) {
     if (file.has_value()) {
       files.push_back(*file);
     }
@@ -186,14 +146,19 @@ absl::StatusOr<std::string> import_rows(std::string_view input, flow::WorkerCont
   inputs.options.on_schema = [&collector](const table::Schema& schema) { collector.start(schema); };
   inputs.options.make_visitor = collector.factory();
   inputs.options.sink = collector.sink();
+  ingest::CheckOutcome checked;
+  if (!inputs.checks.empty()) {
+    inputs.options.screen = [&](const table::ScreenedRows& rows) {
+      return apply_checks(inputs, rows, checked);
+    };
+  }
   TRY(const table::ImportResult imported, table::import_files(inputs.options));
-  TRY(const Kept kept, apply_checks(inputs, imported, collector.builder().finish(), context));
 
   const std::filesystem::path& folder = context.work_dir();
   table::Manifest manifest{.dataset = inputs.request.value("dataset", std::string()),
                            .version = 1,
                            .schema = imported.schema};
-  for (const table::ImportedPart& part : kept.parts) {
+  for (const table::ImportedPart& part : imported.parts) {
     TRY(std::string object, name_by_content(part.path, folder));
     manifest.parts.push_back({.object = std::move(object),
                               .row_count = part.row_count,
@@ -202,16 +167,16 @@ absl::StatusOr<std::string> import_rows(std::string_view input, flow::WorkerCont
     manifest.row_count += part.row_count;
     manifest.size_bytes += part.size_bytes;
   }
-  TRY(manifest.quarantine_object, quarantine_object(inputs, imported, kept));
-  manifest.quarantined_count = imported.quarantined_count + kept.set_aside_count;
+  TRY(manifest.quarantine_object, quarantine_object(inputs, imported, checked));
+  manifest.quarantined_count = imported.quarantined_count + checked.quarantined_count;
   const std::filesystem::path profile = folder / "profile.json";
   TRY(base::write_atomically(base::system_files(), profile,
-                             base::dump_json(table::to_json(kept.profile))));
+                             base::dump_json(table::to_json(collector.builder().finish()))));
   TRY(manifest.profile_object, name_by_content(profile, folder));
   manifest.content_hash = table::combined_hash(manifest.schema, manifest.parts);
   manifest.query = inputs.options.query;
   manifest.sources = imported.sources;
-  manifest.checks = kept.checks;
+  manifest.checks = checked.verdict.results;
   TRY(manifest.engine, table::engine_version());
   return table::format_manifest(manifest);
 }
