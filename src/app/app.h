@@ -59,6 +59,7 @@ struct ImportRequest {
   std::string query;        // SQL over the table `input`; empty: all rows as they are.
   std::vector<std::string> key;  // Columns that identify a row; checked to be unique and present.
   std::string checks_json;       // Rules (docs/checks.md) as a JSON array; empty: none.
+  std::string checks_text;       // The same as a file that people write: YAML or JSON.
   bool append = false;
 };
 

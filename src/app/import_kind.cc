@@ -9,6 +9,7 @@
 #include "app/uploads.h"
 #include "base/name.h"
 #include "base/text.h"
+#include "flow/check_list.h"
 #include "ingest/address_guard.h"
 #include "ingest/check.h"
 #include "table/engine.h"
@@ -50,6 +51,8 @@ absl::StatusOr<base::Json> all_checks(const ImportRequest& request) {
   base::Json checks = base::Json::array();
   if (!request.checks_json.empty()) {
     TRY(checks, base::parse_json(request.checks_json));
+  } else if (!request.checks_text.empty()) {
+    TRY(checks, flow::parse_checks_file(request.checks_text));
   }
   if (!checks.is_array()) {
     return base::invalid("checks must be a list of rules",

@@ -18,19 +18,14 @@ namespace {
 constexpr size_t kChecksFileMax = 1 << 20;
 constexpr std::string_view kImportType = "application/vnd.cromford.import+json";
 
-// A file of rules, as docs/checks.md describes them.
-absl::StatusOr<base::Json> read_checks(const std::string& path) {
-  TRY(const std::string text, read_text_file(path, kChecksFileMax));
-  absl::StatusOr<base::Json> checks = base::parse_json(text);
-  const absl::Status status = !checks.ok()         ? checks.status()
-                              : checks->is_array() ? absl::OkStatus()
-                                                   : base::invalid("the rules are not a list");
-  if (status.ok()) {
-    return checks;
+// The text of a file of rules (docs/checks.md), which the server reads.
+absl::StatusOr<std::string> read_checks(const std::string& path) {
+  TRY(std::string text, read_text_file(path, kChecksFileMax));
+  if (base::trim(text).empty()) {
+    return base::invalid(fmt::format("{} is empty", path),
+                         "write a list of rules, like - {column: id, not_null: true}");
   }
-  return base::with_remedy(
-      base::annotate(status, path),
-      R"(write a JSON list of rules, e.g. [{"column": "id", "not_null": true}])");
+  return text;
 }
 
 struct Inputs {
@@ -69,7 +64,7 @@ absl::StatusOr<Inputs> sort_inputs(const Invocation& call) {
 
 // The server reads the files by itself, or fetches the URL.
 absl::StatusOr<base::Json> start_named_import(const Invocation& call, Session& session,
-                                              const Inputs& inputs, const base::Json& checks) {
+                                              const Inputs& inputs, const std::string& checks) {
   base::Json body = {{"mode", call.switched_on("--append") ? "append" : "replace"}};
   if (!inputs.url.empty()) {
     body["source"] = {{"url", inputs.url}};
@@ -93,7 +88,7 @@ absl::StatusOr<base::Json> start_named_import(const Invocation& call, Session& s
       body["key"].push_back(std::string(base::trim(column)));
     }
   }
-  if (!checks.is_null()) {
+  if (!checks.empty()) {
     body["checks"] = checks;
   }
   return session.document({.method = "POST",
@@ -103,7 +98,7 @@ absl::StatusOr<base::Json> start_named_import(const Invocation& call, Session& s
 }
 
 absl::StatusOr<base::Json> start_upload(const Invocation& call, Session& session,
-                                        const std::string& file, const base::Json& checks) {
+                                        const std::string& file, const std::string& checks) {
   TRY(Upload upload, open_upload(session, file));
   return send_upload(session, upload,
                      {.path = fmt::format("/datasets/{}/versions", call.positional(0)),
@@ -112,12 +107,12 @@ absl::StatusOr<base::Json> start_upload(const Invocation& call, Session& session
                                 {"format", call.text("--format")},
                                 {"key", call.text("--key")},
                                 {"source_name", upload.name},
-                                {"checks", checks.is_null() ? "" : base::dump_json(checks)}}},
+                                {"checks", checks}}},
                      "sending");
 }
 
 absl::StatusOr<base::Json> start_import(const Invocation& call, Session& session,
-                                        const Inputs& inputs, const base::Json& checks) {
+                                        const Inputs& inputs, const std::string& checks) {
   TRY(session.client());
   if (call.switched_on("--detach")) {
     TRY(session.allow_detach());
@@ -257,7 +252,7 @@ absl::Status dataset_add(const Invocation& call, Session& session) {
   const std::string name = call.positional(0);
   TRY(base::check_name("dataset", name));
   TRY(const Inputs inputs, sort_inputs(call));
-  base::Json checks;
+  std::string checks;
   if (call.given("--checks")) {
     TRY(checks, read_checks(call.text("--checks")));
   }

@@ -88,7 +88,7 @@ TEST_F(DatasetCommandsTest, AddNamesFilesToTheServerOnThisMachine) {
   EXPECT_EQ(posts[0].headers.at("authorization"), "Bearer owner-token");
   const base::Json body = json_of(posts[0].body);
   EXPECT_EQ(body["source"]["files"], base::Json::array({first, second}));
-  EXPECT_EQ(body["checks"][0]["column"], "x");
+  EXPECT_EQ(body["checks"], R"([{"column":"x","not_null":true}])");
   EXPECT_EQ(body["key"], base::Json::array({"x", "y"}));
   EXPECT_EQ(body["mode"], "replace");
   EXPECT_THAT(err_, HasSubstr("nothing new is stored"));
@@ -111,11 +111,9 @@ TEST_F(DatasetCommandsTest, AddRefusesInputsThatDoNotFit) {
   EXPECT_THAT(err_, HasSubstr("several files at once need a server on this machine"));
   EXPECT_EQ(run({"dataset", "add", "Bad Name", file}), 2);
   EXPECT_EQ(run({"dataset", "add", "d", file, "--checks", "/no/rules"}), 5);
-  EXPECT_EQ(run({"dataset", "add", "d", file, "--checks", write_file("r.json", "[{]")}), 2);
-  EXPECT_THAT(err_, HasSubstr("r.json"));
-  EXPECT_EQ(run({"dataset", "add", "d", file, "--checks", write_file("r.json", "{}")}), 2);
-  EXPECT_THAT(err_, HasSubstr("the rules are not a list"));
-  EXPECT_THAT(err_, HasSubstr("remedy: write a JSON list of rules"));
+  EXPECT_EQ(run({"dataset", "add", "d", file, "--checks", write_file("r.yaml", " \n")}), 2);
+  EXPECT_THAT(err_, HasSubstr("r.yaml is empty"));
+  EXPECT_THAT(err_, HasSubstr("remedy: write a list of rules"));
   EXPECT_EQ(run({"dataset", "add", "d", folder_.path().string()}), 2);
   EXPECT_THAT(err_, HasSubstr("is a folder"));
   EXPECT_TRUE(server_.requests().empty());

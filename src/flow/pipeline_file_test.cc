@@ -124,7 +124,7 @@ TEST_P(MistakeTest, IsNamedWithLineAndKey) {
 
 INSTANTIATE_TEST_SUITE_P(
     File, MistakeTest,
-    ::testing::Values(Mistake{"", "line 0: here should stand keys with values, not nothing"},
+    ::testing::Values(Mistake{"", "line 1: here should stand keys with values, not nothing"},
                       Mistake{"- a\n", "line 1: here should stand keys with values, not a list"},
                       Mistake{"pipeline: p\n", "line 1: the file has no step"},
                       Mistake{"dataset: {name: d, source: {file: f}}\n",

@@ -196,7 +196,9 @@ absl::StatusOr<YamlNode> parse_yaml(std::string_view text) {
   if (!builder.problem().empty()) {
     return not_yaml(builder.problem());
   }
-  return builder.take_root();
+  YamlNode root = builder.take_root();
+  root.line = std::max(1, root.line);  // There is no mark in an empty document.
+  return root;
 }
 
 }  // namespace cromford::flow

@@ -129,10 +129,13 @@ absl::StatusOr<app::ImportRequest> described_import(const Request& request) {
   TRY(read_text(body, "mode", mode));
   TRY(set_mode(mode, import));
   if (const auto checks = body.find("checks"); checks != body.end() && !checks->is_null()) {
-    if (!checks->is_array()) {
-      return wrong_type("checks", "an array");
+    if (checks->is_string()) {
+      import.checks_text = checks->get<std::string>();
+    } else if (checks->is_array()) {
+      import.checks_json = base::dump_json(*checks);
+    } else {
+      return wrong_type("checks", "an array, or the text of a file of rules");
     }
-    import.checks_json = base::dump_json(*checks);
   }
   return import;
 }
@@ -153,13 +156,7 @@ absl::StatusOr<app::ImportRequest> streamed_import(Request& request) {
       import.key.emplace_back(base::trim(column));
     }
   }
-  import.checks_json = text_query(request, "checks");
-  if (!import.checks_json.empty()) {
-    TRY(const base::Json checks, base::parse_json(import.checks_json));
-    if (!checks.is_array()) {
-      return wrong_type("checks", "an array");
-    }
-  }
+  import.checks_text = text_query(request, "checks");
   import.spooled_file = request.upload->path();
   return import;
 }

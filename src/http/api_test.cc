@@ -194,7 +194,6 @@ TEST_F(ApiTest, WhatIsWrongIsRefusedBeforeTheUseCase) {
       {"POST", "/models/m/versions/1:score", "", 400, "the body is empty"},
       {"POST", "/datasets/a/versions?mode=merge", "x", 400, "'mode' is 'merge'"},
       {"POST", "/datasets/a/versions?format=xls", "x", 400, "'format' is 'xls'"},
-      {"POST", "/datasets/a/versions?checks={}", "x", 400, "'checks' must be an array"},
       {"GET", "/events", "", 400, "'' is not a topic"},
       {"GET", "/events?topics=job", "", 400, "'job' is not a topic"},
       {"GET", "/events?topics=job/1&after=x", "", 400, "'x' is not the id of an event"},
@@ -238,7 +237,7 @@ TEST_F(ApiTest, AStreamedImportHandsItsFileOver) {
   EXPECT_EQ(app_.import.format, "csv");
   EXPECT_THAT(app_.import.key, ElementsAre("a", "b"));
   EXPECT_EQ(app_.import.source_name, "x.csv");
-  EXPECT_EQ(app_.import.checks_json, "[{}]");
+  EXPECT_EQ(app_.import.checks_text, "[{}]");
   EXPECT_EQ(*base::system_files().read(app_.import.spooled_file), "a,b\n1,2\n");
   EXPECT_FALSE(app_.caller.owner);
   EXPECT_EQ(app_.caller.request_id, answer.headers.at("x-request-id"));
@@ -268,9 +267,12 @@ TEST_F(ApiTest, OnlyTheOwnerMayNameFiles) {
   EXPECT_TRUE(app_.import.spooled_file.empty());
   EXPECT_TRUE(app_.caller.owner);
   EXPECT_EQ(
-      call("POST", "/datasets/a/versions", R"({"source":{"url":"https://x/y"}})", type).status,
+      call("POST", "/datasets/a/versions",
+           R"({"source":{"url":"https://x/y"},"checks":"- {column: a, not_null: true}"})", type)
+          .status,
       202);
   EXPECT_EQ(app_.import.url, "https://x/y");
+  EXPECT_EQ(app_.import.checks_text, "- {column: a, not_null: true}");
 }
 
 TEST_F(ApiTest, ADescriptionOfSourcesIsReadStrictly) {
