@@ -40,8 +40,15 @@ absl::Status check_sources(const Caller& caller, const ImportRequest& request) {
                            "write the whole path from /");
     }
     std::error_code error;
-    if (!std::filesystem::is_regular_file(file, error)) {
+    const std::filesystem::file_status status = std::filesystem::status(file, error);
+    if (!std::filesystem::exists(status)) {
       return base::not_found(fmt::format("there is no file {}", file), "check the path");
+    }
+    if (!std::filesystem::is_regular_file(status)) {
+      return base::invalid(
+          fmt::format("{} is a {}", file,
+                      std::filesystem::is_directory(status) ? "folder" : "device or pipe"),
+          "name a file; several may be named one after another, and - reads from a pipe");
     }
   }
   return absl::OkStatus();

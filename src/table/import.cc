@@ -308,7 +308,13 @@ class Importer {
     if (again && !final_reading) {
       return true;
     }
-    TRY(written);
+    if (!written.ok()) {
+      absl::Status status = written.status();
+      for (const InputPlan& input : inputs_) {
+        status = in_words_of_file(status, input);
+      }
+      return status;
+    }
     row_count_ = *written;
     return false;
   }

@@ -81,6 +81,7 @@ absl::Status name_file(const absl::Status& status, const InputPlan& plan) {
   }
   // Nor do they know our SQL, which stands behind what is wrong.
   text = std::string(base::trim(text.substr(0, text.find("\n\nLINE "))));
+  text = text.substr(0, text.find("\nTry increasing"));
   const absl::Status renamed(status.code(), text);
   const std::string remedy(base::remedy(status));
   return base::with_remedy(
@@ -88,6 +89,15 @@ absl::Status name_file(const absl::Status& status, const InputPlan& plan) {
                    ? fmt::format("mend the file, or name its format with --format: {}", kFormats)
                    : remedy);
 }
+
+}  // namespace
+
+absl::Status in_words_of_file(const absl::Status& status, const InputPlan& plan) {
+  const bool named = base::message(status).find(plan.path.string()) != std::string::npos;
+  return !plan.text && named ? name_file(status, plan) : status;
+}
+
+namespace {
 
 absl::Status plan_by_engine(duck::Connection& connection, const std::string& select,
                             InputPlan& plan) {

@@ -41,6 +41,9 @@ struct LookOptions {
   base::CancelToken cancel;
 };
 
+// An error of the data engine about a file that it reads itself, as people know the file.
+absl::Status in_words_of_file(const absl::Status& status, const InputPlan& plan);
+
 absl::StatusOr<InputPlan> look_at_input(duck::Connection& connection, const ImportInput& input,
                                         const LookOptions& options);
 

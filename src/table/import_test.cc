@@ -332,6 +332,7 @@ TEST_F(ImportTest, RefusesFilesThatAreSomethingElse) {
       {"cut.csv.zst", zstd("a,b\n1,2\n").substr(0, 12), "damaged or cut off"},
       {"bad.parquet", "PAR1 and then nothing that is one", "bad.parquet"},
       {"bad.json", "[{\"a\":1},{\"a\":", "bad.json"},
+      {"twice.json", "[{\"a\":1,\"a\":2},{\"a\":3}]", "\"twice.json\", in record"},
       {"scalar.json", "5\n", "scalar.json holds neither a JSON array nor JSON objects"},
       {"words.jsonl", "a,b\n1,2\n", "words.jsonl has no line that is a JSON object"},
       {"sparse.arff", "@relation r\n@attribute a numeric\n@data\n{0 1}\n", "sparse"},

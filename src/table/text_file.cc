@@ -26,8 +26,10 @@ absl::Status plan_columns(const TextSample& sample, TextFile& file) {
   }
   const base::Limits limits;
   if (width > limits.columns) {
-    return base::exhausted(fmt::format("{} has {} columns; the limit is {}", file.display_name,
-                                       width, limits.columns));
+    // The sample may end within the first row, so how many there are is not known.
+    return base::exhausted(
+        fmt::format("{} has more than {} columns", file.display_name, limits.columns),
+        "split it by columns, or store the values as rows with a name each");
   }
   RowScanner scanner(file.layout.dialect, width);
   RowBlock block;

@@ -42,6 +42,8 @@ class HostileFilesTest(FactoryTest):
                 self.assertIn(part, message)
                 self.assertIn("remedy: ", message)
         self.refused(2, "dataset", "add", "x", "-", stdin="")
+        self.assertIn("folder", self.refused(2, "dataset", "add", "x", self.folder))
+        self.assertIn("device", self.refused(2, "dataset", "add", "x", "/dev/zero"))
         self.nothing_is_left()
 
     def test_addresses_of_this_machine_are_refused(self):
