@@ -118,6 +118,14 @@ absl::Status ProfileBuilder::merge(const ProfileBuilder& later) {
   return absl::OkStatus();
 }
 
+unsigned ProfileBuilder::row_sample_level() const {
+  return state_->total.rows.level();
+}
+
+void ProfileBuilder::raise_row_sample_level(unsigned level) {
+  state_->total.rows.raise_to(level);
+}
+
 const Schema& ProfileBuilder::schema() const {
   return state_->schema;
 }
@@ -140,7 +148,9 @@ namespace {
 
 class BlockProfiler final : public ChunkVisitor {
  public:
-  explicit BlockProfiler(const Schema& schema) : builder_(schema) {}
+  BlockProfiler(const Schema& schema, unsigned row_sample_level) : builder_(schema) {
+    builder_.raise_row_sample_level(row_sample_level);
+  }
   absl::Status visit(const Chunk& chunk) override { return builder_.add(chunk); }
   const ProfileBuilder& builder() const { return builder_; }
 
@@ -151,24 +161,27 @@ class BlockProfiler final : public ChunkVisitor {
 }  // namespace
 
 void ProfileCollector::start(Schema schema) {
-  builder_ = std::make_unique<ProfileBuilder>(std::move(schema));
+  start(ProfileBuilder(std::move(schema)));
 }
 
 void ProfileCollector::start(ProfileBuilder earlier) {
   builder_ = std::make_unique<ProfileBuilder>(std::move(earlier));
+  row_sample_level_ = builder_->row_sample_level();
 }
 
 BlockVisitorFactory ProfileCollector::factory() {
   return [this](int64_t) -> std::unique_ptr<ChunkVisitor> {
     CROMFORD_ASSERT(builder_ != nullptr, "start() comes before the scan");
-    return std::make_unique<BlockProfiler>(builder_->schema());
+    return std::make_unique<BlockProfiler>(builder_->schema(), row_sample_level_);
   };
 }
 
 BlockSink ProfileCollector::sink() {
-  return [this](int64_t, std::unique_ptr<ChunkVisitor> visitor) {
+  return [this](int64_t, std::unique_ptr<ChunkVisitor> visitor) -> absl::Status {
     CROMFORD_ASSERT(builder_ != nullptr, "start() comes before the scan");
-    return builder_->merge(static_cast<BlockProfiler&>(*visitor).builder());
+    TRY(builder_->merge(static_cast<BlockProfiler&>(*visitor).builder()));
+    row_sample_level_ = builder_->row_sample_level();
+    return absl::OkStatus();
   };
 }
 

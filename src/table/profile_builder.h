@@ -26,6 +26,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -55,6 +56,12 @@ class ProfileBuilder {
   // INVALID_ARGUMENT where it differs otherwise.
   absl::Status merge(const ProfileBuilder& later);
 
+  // How thinly whole rows are sampled to find repeated ones (RowSample::level). A builder that will
+  // be merged into another may sample as thinly as that one from its first row, which saves most of
+  // the work and changes nothing in the result.
+  unsigned row_sample_level() const;
+  void raise_row_sample_level(unsigned level);
+
   const Schema& schema() const;
   int64_t row_count() const;
 
@@ -81,6 +88,7 @@ class ProfileCollector {
 
  private:
   std::unique_ptr<ProfileBuilder> builder_;
+  std::atomic<unsigned> row_sample_level_{0};  // Of `builder_`, for blocks that begin meanwhile.
 };
 
 // The profile of a table in memory, on the calling thread.

@@ -515,10 +515,14 @@ void RowSample::raise_level() {
   rows_.keep_if([this](uint64_t hash) { return (hash & level_mask_) == 0; });
 }
 
-void RowSample::merge(const RowSample& other) {
-  while (level_ < other.level_) {
+void RowSample::raise_to(unsigned level) {
+  while (level_ < std::min(level, kLevelMax)) {
     raise_level();
   }
+}
+
+void RowSample::merge(const RowSample& other) {
+  raise_to(other.level_);
   other.rows_.for_each([this](const CountedKey& row) { add(row.key, row.count); });
 }
 

@@ -225,6 +225,12 @@ class RowSample {
   int64_t repeated() const;
   bool exact() const { return level_ == 0; }
 
+  // Only hashes with this many zero bits at their end are looked at; it only grows. A sample that
+  // will be merged into another may begin at the level of that one: what it leaves out would be
+  // dropped by the merge.
+  unsigned level() const { return level_; }
+  void raise_to(unsigned level);
+
   // At most kStoredMax hashes.
   void write(StateWriter& out) const;
   bool read(StateReader& in);

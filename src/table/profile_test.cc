@@ -354,6 +354,18 @@ TEST(ProfileBuilderTest, TheResultDependsNeitherOnChunksNorOnPartition) {
     ASSERT_OK(merged.merge(block));
   }
   EXPECT_EQ(merged.finish(), expected);
+
+  // Blocks that look for repeated rows no closer than the rows before them.
+  ProfileBuilder sampled(table.schema());
+  for (size_t begin = 0; begin < kRows; begin += kBlockRows) {
+    ProfileBuilder block(table.schema());
+    block.raise_row_sample_level(sampled.row_sample_level());
+    feed(table, begin, std::min(kRows, begin + static_cast<size_t>(kBlockRows)), 1024, block);
+    ASSERT_OK(sampled.merge(block));
+  }
+  EXPECT_GT(sampled.row_sample_level(), 0U);
+  EXPECT_EQ(sampled.finish(), expected);
+
   ASSERT_OK_AND_ASSIGN(const Profile in_memory, profile_table(table));
   EXPECT_EQ(in_memory, expected);
 }
