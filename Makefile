@@ -26,7 +26,7 @@ setup:
 setup-tools:
 	@scripts/setup.sh --tools
 
-bench: build
+bench: setup
 	@bench/run.sh
 
 format:
