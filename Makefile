@@ -26,7 +26,7 @@ setup:
 setup-tools:
 	@scripts/setup.sh --tools
 
-bench: setup
+bench: setup setup-tools
 	@bench/run.sh
 
 format:
