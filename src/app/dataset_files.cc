@@ -37,6 +37,21 @@ absl::StatusOr<table::StoredTable> stored_table(const Context& context, const Ve
   return stored_table(context, manifest);
 }
 
+absl::StatusOr<table::StoredTable> verified_table(const Context& context,
+                                                  const Versioned& dataset) {
+  TRY(const table::Manifest manifest, read_manifest(context, dataset));
+  for (const table::ManifestPart& part : manifest.parts) {
+    TRY(const base::ContentHash hash, base::parse_content_hash(part.object));
+    if (const absl::Status whole = context.objects->verify(hash); absl::IsDataLoss(whole)) {
+      return base::damaged(fmt::format("a part of dataset {}@{} is damaged: {}", manifest.dataset,
+                                       manifest.version, base::message(whole)),
+                           "import the same data again, which mends it, or restore objects/ from a "
+                           "copy of the data directory");
+    }
+  }
+  return stored_table(context, manifest);
+}
+
 base::Json schema_json(const table::Schema& schema) {
   base::Json columns = base::Json::array();
   for (const table::ColumnSchema& column : schema.columns) {

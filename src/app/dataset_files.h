@@ -24,6 +24,8 @@ absl::StatusOr<table::Manifest> read_manifest(const Context& context, const Vers
 absl::StatusOr<table::StoredTable> stored_table(const Context& context,
                                                 const table::Manifest& manifest);
 absl::StatusOr<table::StoredTable> stored_table(const Context& context, const Versioned& dataset);
+// The same for work that reads all of it anyway: DATA_LOSS where a byte of a part has changed.
+absl::StatusOr<table::StoredTable> verified_table(const Context& context, const Versioned& dataset);
 
 // For a worker: {"schema":[{name,type}],"parts":[path]}, and back.
 base::Json stored_table_json(const table::StoredTable& stored);

@@ -216,7 +216,7 @@ absl::StatusOr<Download> Factory::export_dataset(const std::string& project,
                                                  const std::string& where) {
   TRY(const table::ExportFormat parsed, table::parse_export_format(format));
   TRY(const Versioned found, find_version(*context_, "dataset", project, name, version));
-  TRY(const table::StoredTable stored, stored_table(*context_, found));
+  TRY(const table::StoredTable stored, verified_table(*context_, found));
   TRY(table::Engine * engine, query_engine());
   Download download{.path = new_temporary_file(),
                     .content_type = parsed == table::ExportFormat::kCsv ? "text/csv; charset=utf-8"

@@ -24,7 +24,7 @@ absl::StatusOr<base::Json> worker_input(const Context& context, const flow::Job&
   input["temporary_bytes_max"] = context.options.temporary_bytes_max;
   if (const std::string dataset = payload.value("dataset", std::string()); !dataset.empty()) {
     TRY(const Versioned version, find_reference(context, "dataset", job.project, dataset));
-    TRY(const table::StoredTable stored, stored_table(context, version));
+    TRY(const table::StoredTable stored, verified_table(context, version));
     input["table"] = stored_table_json(stored);
   }
   return input;

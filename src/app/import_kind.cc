@@ -282,6 +282,9 @@ absl::StatusOr<std::string> ImportKind::finish(const flow::Job& job, std::string
       const bool same = manifest.append
                             ? manifest.row_count == 0
                             : body.value("content_hash", std::string()) == manifest.content_hash;
+      if (same && !manifest.append && !verified_table(context_, *latest).ok()) {
+        TRY(take_objects(manifest, work_dir));  // Puts the damaged parts back.
+      }
       answer["unchanged"] = same;
       version = same ? latest->version : 0;
     }

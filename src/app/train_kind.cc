@@ -84,7 +84,7 @@ absl::StatusOr<flow::WorkerSpec> TrainKind::prepare(const flow::Job& job,
   const int64_t version = payload.value("dataset_version", int64_t{0});
   TRY(const Versioned found,
       find_version(context_, "dataset", job.project, dataset, std::to_string(version)));
-  TRY(const table::StoredTable stored, stored_table(context_, found));
+  TRY(const table::StoredTable stored, verified_table(context_, found));
   const base::Json& settings = payload.at("settings");
   const base::Json& budget = settings.at("budget");
   uint64_t memory = context_.options.job_memory_bytes;

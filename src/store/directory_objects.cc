@@ -170,12 +170,17 @@ class DirectoryObjects final : public Objects {
     return directory_ / text.substr(0, 2) / text.substr(2);
   }
 
-  // Whether the object is there, and if so for good: a put that was interrupted, or that still runs
-  // on another thread, may have given it its name without syncing the folder.
+  // Whether the object is there whole, and if so for good: a put that was interrupted, or that
+  // still runs on another thread, may have given it its name without syncing the folder. A damaged
+  // one counts as missing, so that putting its content again mends it.
   absl::StatusOr<bool> is_durable(const base::ContentHash& hash) {
     const fs::path path = place(hash);
     if (!files_.exists(path)) {
       return false;
+    }
+    if (const absl::Status whole = verify(hash); !whole.ok()) {
+      return absl::IsDataLoss(whole) || absl::IsNotFound(whole) ? absl::StatusOr<bool>(false)
+                                                                : whole;
     }
     TRY(files_.sync_directory(path.parent_path()));
     TRY(files_.sync_directory(directory_));

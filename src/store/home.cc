@@ -13,6 +13,7 @@
 #include <string>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -142,9 +143,10 @@ absl::Status check_format(const fs::path& root, base::FileSystem& files) {
                                      root.string(), *format, kFormat),
                          "use the newer program that wrote it, or another directory with --home");
   }
-  const bool has_database = files.exists(root / "cromford.db");
+  const auto database_bytes = files.size(root / "cromford.db");
+  const bool has_database = database_bytes.ok() && *database_bytes > 0;
   const bool has_objects = files.exists(root / "objects");
-  if (has_database && !has_objects) {
+  if (database_bytes.ok() && !has_objects) {
     return base::damaged(fmt::format("the home {} has lost its folder 'objects'", root.string()),
                          kRestore);
   }
@@ -155,6 +157,23 @@ absl::Status check_format(const fs::path& root, base::FileSystem& files) {
       return base::damaged(
           fmt::format("the home {} has lost its file 'cromford.db'", root.string()), kRestore);
     }
+  }
+  return absl::OkStatus();
+}
+
+// Rows and models are for the owner's eyes, also where the root was made by somebody who let others
+// in. (SQLite gives the files beside the database the mode that the database has.)
+absl::Status keep_private(const fs::path& root) {
+  for (const std::string_view name : {"objects", "log", "tmp", "run"}) {
+    if (::chmod((root / name).c_str(), S_IRWXU) != 0) {
+      return base::errno_status(errno, "close to others", root / name);
+    }
+  }
+  const fs::path database = root / "cromford.db";
+  const base::Descriptor file(
+      ::open(database.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  if (file.get() < 0 || ::fchmod(file.get(), S_IRUSR | S_IWUSR) != 0) {
+    return base::errno_status(errno, "open", database);
   }
   return absl::OkStatus();
 }
@@ -170,6 +189,7 @@ absl::Status lay_out(const fs::path& root, base::FileSystem& files) {
   for (const std::string_view name : {"objects", "log", "tmp"}) {
     TRY(files.create_directories(root / name));
   }
+  TRY(keep_private(root));
   if (files.exists(root / "run" / "server.json")) {  // Of a process that was killed.
     TRY(files.remove(root / "run" / "server.json"));
   }

@@ -152,6 +152,21 @@ TEST_F(HomeTest, NamesWhatIsDamaged) {
   fs::create_directories(root_ / "objects" / "ab");
   fs::remove(root_ / "cromford.db");
   expect_damage("lost its file 'cromford.db'");
+
+  make_home();
+  fs::create_directories(root_ / "objects" / "ab");
+  fs::resize_file(root_ / "cromford.db", 0);
+  expect_damage("lost its file 'cromford.db'");
+}
+
+TEST_F(HomeTest, LetsNobodyElseIn) {
+  fs::create_directories(root_);
+  fs::permissions(root_, fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
+  ASSERT_OK_AND_ASSIGN(const auto home, Home::open(root_));
+  const auto others = fs::perms::group_all | fs::perms::others_all;
+  for (const std::string name : {"objects", "log", "tmp", "run", "cromford.db"}) {
+    EXPECT_EQ(fs::status(root_ / name).permissions() & others, fs::perms::none) << name;
+  }
 }
 
 TEST_F(HomeTest, AnInterruptedStartIsFinishedByTheNext) {

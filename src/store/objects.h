@@ -43,7 +43,8 @@ class Objects {
  public:
   virtual ~Objects() = default;
 
-  // Stores the content and gives its hash. RESOURCE_EXHAUSTED where the disk is full.
+  // Stores the content and gives its hash; a damaged object of that name is replaced.
+  // RESOURCE_EXHAUSTED where the disk is full.
   virtual absl::StatusOr<base::ContentHash> put_bytes(std::string_view bytes) = 0;
   virtual absl::StatusOr<base::ContentHash> put_file(const std::filesystem::path& file,
                                                      Take take = Take::kCopy) = 0;

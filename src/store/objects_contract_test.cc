@@ -130,6 +130,16 @@ TEST_P(ObjectsContract, FindsDamage) {
   EXPECT_OK(objects().verify(other));
 }
 
+TEST_P(ObjectsContract, PuttingTheContentAgainMendsDamage) {
+  ASSERT_OK_AND_ASSIGN(const base::ContentHash hash, objects().put_bytes("precious"));
+  harness_->damage(hash);
+  EXPECT_EQ(*objects().put_bytes("precious"), hash);
+  EXPECT_OK(objects().verify(hash));
+  harness_->damage(hash);
+  EXPECT_EQ(*objects().put_file(file("again", "precious"), Take::kMove), hash);
+  EXPECT_OK(objects().verify(hash));
+}
+
 TEST_P(ObjectsContract, ServesManyThreads) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
