@@ -91,6 +91,8 @@ class App {
   static absl::StatusOr<std::unique_ptr<App>> create(Options options);
   virtual ~App() = default;
 
+  // Ends the queries that requests wait for, which then answer UNAVAILABLE; comes before stop().
+  virtual void end_queries() = 0;
   // Takes no new work, cancels what is queued, waits for what must not be cut off.
   virtual void stop() = 0;
 

@@ -7,6 +7,26 @@
 #include "app/resources.h"
 
 namespace cromford::app {
+namespace {
+
+base::Json cell_json(const table::Column& column, int64_t row) {
+  if (!column.valid(row)) {
+    return nullptr;
+  }
+  const auto index = static_cast<size_t>(row);
+  switch (column.type) {
+    case table::ColumnType::kNumber:
+      return column.numbers[index];
+    case table::ColumnType::kInteger:
+      return column.integers[index];
+    case table::ColumnType::kBoolean:
+      return column.integers[index] != 0;
+    default:
+      return table::cell_text(column, row);
+  }
+}
+
+}  // namespace
 
 absl::StatusOr<table::Manifest> read_manifest(const Context& context, const Versioned& dataset) {
   TRY(const base::Json body, body_of(dataset.document));
@@ -89,21 +109,15 @@ absl::StatusOr<table::StoredTable> stored_table_from(const base::Json& document)
   return stored;
 }
 
-base::Json cell_json(const table::Column& column, int64_t row) {
-  if (!column.valid(row)) {
-    return nullptr;
+base::Json rows_json(const table::Schema& schema, const table::Table& rows) {
+  base::Json answer = {{"columns", schema_json(schema)}, {"rows", base::Json::array()}};
+  for (int64_t row = 0; row < rows.row_count(); ++row) {
+    base::Json& cells = answer["rows"].emplace_back(base::Json::array());
+    for (const table::Column& column : rows.columns()) {
+      cells.push_back(cell_json(column, row));
+    }
   }
-  const auto index = static_cast<size_t>(row);
-  switch (column.type) {
-    case table::ColumnType::kNumber:
-      return column.numbers[index];
-    case table::ColumnType::kInteger:
-      return column.integers[index];
-    case table::ColumnType::kBoolean:
-      return column.integers[index] != 0;
-    default:
-      return table::cell_text(column, row);
-  }
+  return answer;
 }
 
 }  // namespace cromford::app

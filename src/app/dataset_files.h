@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "table/manifest.h"
 #include "table/scan.h"
+#include "table/table.h"
 
 namespace cromford::app {
 
@@ -34,7 +35,8 @@ absl::StatusOr<table::StoredTable> stored_table_from(const base::Json& document)
 base::Json schema_json(const table::Schema& schema);
 absl::StatusOr<table::Schema> schema_from(const base::Json& columns);
 
-// A cell as JSON: numbers and booleans as such, dates and times as text, missing as null.
-base::Json cell_json(const table::Column& column, int64_t row);
+// {"columns":[{name,type}],"rows":[[cell]]}: numbers and booleans as such, dates and times as text,
+// missing as null.
+base::Json rows_json(const table::Schema& schema, const table::Table& rows);
 
 }  // namespace cromford::app

@@ -21,6 +21,9 @@
 namespace cromford::app {
 namespace {
 
+constexpr std::chrono::seconds kRowsTimeMax{30};
+constexpr std::chrono::minutes kExportTimeMax{30};
+
 absl::StatusOr<table::Profile> read_profile(const Context& context,
                                             const table::Manifest& manifest) {
   TRY(const base::ContentHash hash, base::parse_content_hash(manifest.profile_object));
@@ -174,19 +177,17 @@ absl::StatusOr<base::Json> Factory::dataset_rows(const std::string& project,
   }
   TRY(const Versioned found, find_version(*context_, "dataset", project, name, version));
   TRY(const table::StoredTable stored, stored_table(*context_, found));
+  if (!request.where.empty()) {
+    return queries_.run(
+        {{"table", stored_table_json(stored)},
+         {"rows",
+          {{"where", request.where}, {"offset", request.offset}, {"limit", request.limit}}}},
+        kRowsTimeMax);
+  }
   TRY(table::Engine * engine, query_engine());
   TRY(const table::Table rows,
-      table::read_table(
-          *engine, stored,
-          {.where = request.where, .offset = request.offset, .limit = request.limit}));
-  base::Json answer = {{"columns", schema_json(stored.schema)}, {"rows", base::Json::array()}};
-  for (int64_t row = 0; row < rows.row_count(); ++row) {
-    base::Json& cells = answer["rows"].emplace_back(base::Json::array());
-    for (const table::Column& column : rows.columns()) {
-      cells.push_back(cell_json(column, row));
-    }
-  }
-  return answer;
+      table::read_table(*engine, stored, {.offset = request.offset, .limit = request.limit}));
+  return rows_json(stored.schema, rows);
 }
 
 absl::StatusOr<base::Json> Factory::dataset_quarantine(const std::string& project,
@@ -217,7 +218,6 @@ absl::StatusOr<Download> Factory::export_dataset(const std::string& project,
   TRY(const table::ExportFormat parsed, table::parse_export_format(format));
   TRY(const Versioned found, find_version(*context_, "dataset", project, name, version));
   TRY(const table::StoredTable stored, verified_table(*context_, found));
-  TRY(table::Engine * engine, query_engine());
   Download download{.path = new_temporary_file(),
                     .content_type = parsed == table::ExportFormat::kCsv ? "text/csv; charset=utf-8"
                                     : parsed == table::ExportFormat::kJsonLines
@@ -225,8 +225,14 @@ absl::StatusOr<Download> Factory::export_dataset(const std::string& project,
                                         : "application/vnd.apache.parquet",
                     .file_name = fmt::format("{}@{}.{}", name, found.version, format),
                     .temporary = true};
-  TRY(table::export_table(*engine, stored,
-                          {.output = download.path, .format = parsed, .read = {.where = where}}));
+  const absl::StatusOr<base::Json> written = queries_.run(
+      {{"table", stored_table_json(stored)},
+       {"export", {{"path", download.path.string()}, {"format", format}, {"where", where}}}},
+      kExportTimeMax);
+  if (!written.ok()) {
+    (void)context_->files->remove(download.path);  // What a cut-off export left.
+    return written.status();
+  }
   return download;
 }
 

@@ -18,6 +18,7 @@
 namespace cromford::app {
 Factory::Factory(std::unique_ptr<Context> context)
     : context_(std::move(context)),
+      queries_(*context_),
       predict_context_{.ids = *context_->ids, .clock = *context_->clock, .limits = limits_},
       started_at_(context_->clock->now()) {}
 

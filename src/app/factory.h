@@ -15,6 +15,7 @@
 #include "app/app.h"
 #include "app/context.h"
 #include "app/pipeline_steps.h"
+#include "app/queries.h"
 #include "base/limits.h"
 #include "serve/predict_json.h"
 #include "serve/registry.h"
@@ -30,6 +31,7 @@ class Factory final : public App {
   // Registers the kinds of jobs, brings the endpoints up, takes up unfinished jobs.
   absl::Status open();
 
+  void end_queries() override { queries_.stop(); }
   void stop() override;
 
   absl::StatusOr<base::Json> list_datasets(const std::string& project,
@@ -155,6 +157,7 @@ class Factory final : public App {
 
   std::unique_ptr<Context> context_;
   std::unique_ptr<PipelineSteps> steps_;
+  Queries queries_;
   base::Limits limits_;
   serve::PredictContext predict_context_;
   serve::Registry registry_;

@@ -6,7 +6,8 @@ int worker_main(std::string_view kind) {
   return flow::run_worker(kind, {{"import", import_rows},
                                  {"train", train_model},
                                  {"evaluate", evaluate_model},
-                                 {"score", score_rows}});
+                                 {"score", score_rows},
+                                 {"query", query_rows}});
 }
 
 }  // namespace cromford::app

@@ -1,7 +1,8 @@
 #pragma once
 
-// What `cromford worker KIND` runs: the heavy half of each kind of job, in a process of its own
-// that sees plain files and touches neither the metadata nor the objects of the home.
+// What `cromford worker KIND` runs: the heavy half of each kind of job, and users' queries, in a
+// process of its own that sees plain files and touches neither the metadata nor the objects of the
+// home.
 //
 //   return app::worker_main(kind);
 //
@@ -22,6 +23,7 @@ int worker_main(std::string_view kind);
 absl::StatusOr<std::string> import_rows(std::string_view input, flow::WorkerContext& context);
 absl::StatusOr<std::string> train_model(std::string_view input, flow::WorkerContext& context);
 absl::StatusOr<std::string> evaluate_model(std::string_view input, flow::WorkerContext& context);
+absl::StatusOr<std::string> query_rows(std::string_view input, flow::WorkerContext& context);
 absl::StatusOr<std::string> score_rows(std::string_view input, flow::WorkerContext& context);
 
 }  // namespace cromford::app

@@ -191,7 +191,10 @@ absl::Status Connection::check_caller() {
   const Permission permission =
       match_.outcome == Router::Outcome::kFound ? match_.route->permission : Permission::kRead;
   TRY(request_.caller, shared_.guard.authenticate(authorization, permission));
-  if (!is_safe(request_.method)) {
+  // Other sites may lead a person here, but neither change nor ask for anything themselves.
+  const bool led_here = is_safe(request_.method) &&
+                        request_.header("sec-fetch-mode").value_or("navigate") == "navigate";
+  if (!led_here) {
     TRY(Guard::check_origin(request_.header("sec-fetch-site"), request_.header("origin"), *host));
   }
   return absl::OkStatus();

@@ -42,6 +42,7 @@ class FakeApp final : public app::App {
   absl::Status readiness;
   std::string seen;
 
+  void end_queries() override {}
   void stop() override {}
 
   Answer list_datasets(Text p, const app::ListRequest& r) override {

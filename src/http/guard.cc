@@ -107,7 +107,7 @@ absl::Status Guard::check_host(std::optional<std::string_view> host,
 absl::Status Guard::check_origin(std::optional<std::string_view> fetch_site,
                                  std::optional<std::string_view> origin, std::string_view host) {
   const auto refusal = [] {
-    return base::denied("a page of another site may not change anything here");
+    return base::denied("a page of another site may not use this server");
   };
   if (fetch_site) {
     return *fetch_site == "same-origin" || *fetch_site == "none" ? absl::OkStatus() : refusal();

@@ -192,6 +192,11 @@ INSTANTIATE_TEST_SUITE_P(
                    "another site"},
         BadRequest{"CrossSiteFetch", post("/work", "Sec-Fetch-Site: cross-site\r\n"), 403,
                    "another site"},
+        BadRequest{"CrossSiteImage",
+                   get("/hello/you",
+                       "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n"
+                       "Sec-Fetch-Mode: no-cors\r\n"),
+                   403, "another site"},
         BadRequest{"NoPath", get("/nothing"), 404, "nothing at /nothing"},
         BadRequest{"TrailingSlash", get("/hello/you/"), 404, "nothing at"},
         BadRequest{"Method", get("/echo"), 405, "/echo has no method GET"},

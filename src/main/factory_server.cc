@@ -85,6 +85,7 @@ class Running final : public FactoryServer {
 
   void stop() override {
     if (server_ != nullptr) {
+      app_->end_queries();  // Else the server would wait for their answers.
       server_->stop();
       server_.reset();
     }

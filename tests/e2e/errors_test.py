@@ -3,7 +3,10 @@
 import json
 import os
 import socket
+import threading
+import time
 import unittest
+import urllib.parse
 
 from factory import VEGA, FactoryTest
 
@@ -93,6 +96,39 @@ class CommandErrorsTest(FactoryTest):
         message = self.refused(2, "model", "import", package, "--model", "copy")
         self.assertIn("damaged", message)
         self.assertEqual([m["name"] for m in self.command_json("model", "list")["models"]], ["species"])
+
+
+class HostileConditionTest(FactoryTest):
+    """Conditions of users run in processes of their own: they cost the server neither memory nor its end."""
+
+    ENDLESS = "(select count(*) from range(1000000000000) t(x) where x % 7 = 3) > 0"
+    GREEDY = "id = 0 and length(repeat('x', 1500000000)) > 0"
+
+    def rows(self, server, where):
+        query = urllib.parse.urlencode({"where": where})
+        return server.request("GET", f"/api/v1/projects/default/datasets/a/versions/latest/rows?{query}")
+
+    def test_they_take_neither_the_memory_nor_the_threads_nor_the_end_of_the_server(self):
+        self.command("dataset", "add", "a", self.write("a.csv", "id,v\n" + "".join(f"{i},{i % 7}\n" for i in range(999))))
+        server = self.server()
+        self.assertEqual(len(self.rows(server, "v = 3").json()["rows"]), 100)
+        self.assertIn("column", self.rows(server, "nothere = 3").json()["detail"])
+        greedy = self.rows(server, self.GREEDY)
+        self.assertGreaterEqual(greedy.status, 400, greedy.body)
+        self.assertIn("memory", greedy.json()["detail"])
+
+        answers = []
+        endless = [threading.Thread(target=lambda: answers.append(self.rows(server, self.ENDLESS))) for _ in range(8)]
+        for thread in endless:
+            thread.start()
+        while len(answers) < 5:  # Three may run, the others are told so at once.
+            time.sleep(0.01)
+        self.assertEqual({answer.status for answer in answers}, {503})
+        self.assertEqual(server.request("GET", "/api/v1/projects/default/datasets").status, 200)
+        self.assertEqual(server.stop(), 0)
+        for thread in endless:
+            thread.join()
+        self.assertEqual(len(answers), 8)
 
 
 class HomeErrorsTest(FactoryTest):
