@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <limits>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "app/dataset_files.h"
@@ -74,6 +74,8 @@ absl::StatusOr<std::string> evaluate_model(std::string_view text, flow::WorkerCo
   const std::string stored_column = input.value("prediction_column", std::string());
   const std::string target = input.value("target_column", package->target());
   TRY(require_column(stored, target));
+  const std::string weight = weight_column_of(*package);
+  const bool weighted = !weight.empty() && stored.schema.find(weight).has_value();
   table::ReadOptions options{.columns = {target}, .where = input.value("where", std::string())};
   if (stored_column.empty()) {
     for (const model::InputColumn& column : package->contract()) {
@@ -85,6 +87,10 @@ absl::StatusOr<std::string> evaluate_model(std::string_view text, flow::WorkerCo
     TRY(require_column(stored, stored_column));
     options.columns.push_back(stored_column);
   }
+  if (weighted &&
+      std::find(options.columns.begin(), options.columns.end(), weight) == options.columns.end()) {
+    options.columns.push_back(weight);
+  }
   context.progress("reading", 0, "");
   TRY(const auto engine,
       table::Engine::create(
@@ -94,14 +100,15 @@ absl::StatusOr<std::string> evaluate_model(std::string_view text, flow::WorkerCo
   TRY(const std::vector<double> labels, read_labels(*rows.find(target), *package));
   std::vector<double> predictions;
   if (stored_column.empty()) {
-    TRY(predictions, predict_rows(rows, *package, context.cancel(), [&context](double share) {
+    TRY(const learn::ModelRows inputs, learn::ModelRows::create(rows, package->contract()));
+    TRY(predictions, predict_rows(inputs, *package, context.cancel(), [&context](double share) {
           context.progress("predicting", 0.2 + 0.6 * share, "");
         }));
   } else {
     TRY(predictions, stored_predictions(rows, stored_column, *package));
   }
-  const size_t width = package->task() == model::Task::kMulticlass ? package->classes().size() : 1;
-  const Judged judged = judge(labels, predictions, width);
+  const Judged judged =
+      judge(labels, predictions, read_weights(rows, *package), prediction_width(*package));
   if (judged.labels.empty()) {
     return base::invalid(fmt::format("no row can be judged: '{}' is missing, or of no class that "
                                      "the model knows, in all {} rows",
@@ -109,16 +116,15 @@ absl::StatusOr<std::string> evaluate_model(std::string_view text, flow::WorkerCo
                          "check the rows that `where` leaves");
   }
   context.progress("measuring", 0.85, "");
-  const metric::Scored scored{.task = metric_task(package->task()),
-                              .labels = judged.labels,
-                              .predictions = judged.predictions,
-                              .class_count = std::max<size_t>(2, package->classes().size()),
-                              .threshold = package->threshold()};
+  const metric::Scored scored = scored_of(*package, judged);
   TRY(const std::vector<metric::NamedEstimate> estimates, metric::estimate_all(scored));
   base::Json result = {{"task", metric::task_name(scored.task)},
                        {"metrics", estimates_json(estimates)},
                        {"row_count", judged.labels.size()},
                        {"left_out", judged.left_out}};
+  if (weighted) {
+    result["weight_column"] = weight;
+  }
   if (scored.task != metric::Task::kRegression) {
     TRY(const std::vector<metric::ReliabilityBin> bins, metric::reliability_table(scored, 10));
     result["reliability"] = reliability_json(bins);

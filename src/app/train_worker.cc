@@ -6,12 +6,15 @@
 
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
 
 #include "app/dataset_files.h"
 #include "app/judge.h"
 #include "app/worker.h"
 #include "base/file_system.h"
 #include "base/limits.h"
+#include "learn/rows.h"
 #include "learn/train.h"
 #include "model/package.h"
 #include "table/engine.h"
@@ -70,6 +73,61 @@ absl::StatusOr<std::string> report_of(const std::string& package) {
   return base::dump_json(loaded->manifest());
 }
 
+// What is serving now, which the new model is compared with.
+struct Champion {
+  std::string name;
+  absl::StatusOr<std::shared_ptr<const model::Package>> package = base::internal("not read");
+};
+
+std::optional<Champion> read_champion(const base::Json& input) {
+  const base::Json& champion = input.at("champion");
+  if (!champion.is_object()) {
+    return std::nullopt;
+  }
+  return Champion{.name = champion.value("name", std::string()),
+                  .package = model::Package::open(champion.value("package", std::string()))};
+}
+
+// The time that comparing will take: what the champion takes for some rows, for the test part, and
+// as much again and half for the new model.
+absl::StatusOr<std::chrono::nanoseconds> comparison_time(const table::Table& rows,
+                                                         const model::Package& champion,
+                                                         const base::CancelToken& cancel) {
+  constexpr uint32_t sampled = 1000;
+  constexpr double test_share = 0.2;
+  std::vector<uint32_t> some(std::min<size_t>(sampled, static_cast<size_t>(rows.row_count())));
+  std::iota(some.begin(), some.end(), 0U);
+  const auto start = std::chrono::steady_clock::now();
+  TRY(const learn::ModelRows inputs, learn::ModelRows::create(rows, champion.contract(), some));
+  TRY(const std::vector<double> ignored, predict_rows(inputs, champion, cancel, {}));
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  const double per_row = took.count() / static_cast<double>(std::max<size_t>(1, ignored.size())) *
+                         static_cast<double>(prediction_width(champion));
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(
+      2.5 * test_share * per_row * static_cast<double>(rows.row_count())));
+}
+
+// {"champion": name} with the figures, or with the reason why there are none: a model that cannot
+// be compared is still a model. CANCELLED alone ends the run.
+absl::StatusOr<base::Json> compare_with(const Champion& champion, const table::Table& rows,
+                                        const std::vector<uint32_t>& tested,
+                                        const std::filesystem::path& package,
+                                        const base::CancelToken& cancel) {
+  const auto compare = [&]() -> absl::StatusOr<base::Json> {
+    TRY(const auto incumbent, champion.package);
+    TRY(const auto fresh, model::Package::open(package.string()));
+    return compare_packages(rows, tested, *incumbent, *fresh, cancel);
+  };
+  absl::StatusOr<base::Json> comparison = compare();
+  TRY(cancel.check());
+  if (!comparison.ok()) {
+    comparison = base::Json{{"metrics", base::Json::object()},
+                            {"error", base::describe(comparison.status())}};
+  }
+  (*comparison)["champion"] = champion.name;
+  return comparison;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> train_model(std::string_view text, flow::WorkerContext& context) {
@@ -87,8 +145,15 @@ absl::StatusOr<std::string> train_model(std::string_view text, flow::WorkerConte
                              context.cancel());
   }
   TRY(rows);
+  const std::optional<Champion> champion = read_champion(input);
+  std::chrono::nanoseconds comparing{0};
+  if (champion.has_value() && champion->package.ok()) {
+    settings.champion = base::dump_json((*champion->package)->manifest());
+    const auto expected = comparison_time(*rows, **champion->package, context.cancel());
+    comparing = expected.ok() ? *expected : comparing;
+  }
   if (settings.time_budget.has_value()) {
-    const auto spent = std::chrono::steady_clock::now() - start + kReserve;
+    const auto spent = std::chrono::steady_clock::now() - start + kReserve + comparing;
     settings.time_budget = std::max<std::chrono::nanoseconds>(*settings.time_budget - spent,
                                                               std::chrono::milliseconds(200));
   }
@@ -112,13 +177,10 @@ absl::StatusOr<std::string> train_model(std::string_view text, flow::WorkerConte
   TRY(base::write_atomically(files, folder / "model.package", result.package));
   TRY(base::Json report, base::parse_json(result.report));
   report["lineage"] = input.at("lineage");
-  if (const base::Json& champion = input.at("champion"); champion.is_object()) {
+  if (champion.has_value()) {
     context.progress("comparing", 0.99, "");
-    TRY(const auto incumbent, model::Package::open(champion.value("package", std::string())));
-    TRY(const auto fresh, model::Package::open((folder / "model.package").string()));
-    TRY(report["comparison"],
-        compare_packages(*rows, result.test_rows, *incumbent, *fresh, context.cancel()));
-    report["comparison"]["champion"] = champion.at("name");
+    TRY(report["comparison"], compare_with(*champion, *rows, result.test_rows,
+                                           folder / "model.package", context.cancel()));
   }
   return base::dump_json(report);
 }

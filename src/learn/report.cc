@@ -157,6 +157,7 @@ Json make_report(const ReportInput& input) {
   Json report = Json::object();
   add_problem(bench.problem(), report);
   report["split"] = split_json(bench);
+  report["test_part"] = test_part_json(bench.split().test_part);
   report["ranked_by"] = bench.ranked_by().name;
   report["trials"] = trials_json(input);
   report["ensemble"] = members_json(input);
@@ -167,6 +168,9 @@ Json make_report(const ReportInput& input) {
   report["cap_struck"] = input.cap_struck;
   report["complete"] = input.complete;
   report["seed"] = input.settings->seed;
+  if (!input.settings->weight_column.empty()) {
+    report["weight_column"] = input.settings->weight_column;
+  }
   const Json lineage = Json::parse(input.settings->lineage, nullptr, false);
   report["lineage"] = lineage.is_object() ? lineage : Json::object();
   if (bench.problem().task == metric::Task::kBinary) {

@@ -64,9 +64,10 @@ model::InputType input_type_of(table::ColumnType type) {
   }
 }
 
+template <typename RowOf>
 absl::StatusOr<ModelRows::InputValues> ModelRows::convert(const table::Column* column,
                                                           const model::InputColumn& input,
-                                                          size_t row_count,
+                                                          size_t row_count, RowOf row_of,
                                                           std::deque<std::string>& pool) {
   InputValues values{.is_text = input.type == model::InputType::kText};
   if (values.is_text) {
@@ -80,7 +81,7 @@ absl::StatusOr<ModelRows::InputValues> ModelRows::convert(const table::Column* c
   TRY(check_types(*column, input));
   const bool from_text = column->type == table::ColumnType::kText;
   for (size_t i = 0; i < row_count; ++i) {
-    const auto row = static_cast<int64_t>(i);
+    const int64_t row = row_of(i);
     if (!column->valid(row)) {
       continue;
     }
@@ -93,7 +94,7 @@ absl::StatusOr<ModelRows::InputValues> ModelRows::convert(const table::Column* c
       const absl::StatusOr<model::Value> value = model::parse_value(input.type, column->text(row));
       if (!value.ok()) {
         return base::annotate(value.status(),
-                              fmt::format("column '{}', row {}", input.name, i + 1));
+                              fmt::format("column '{}', row {}", input.name, row + 1));
       }
       values.numbers[i] = value->number;
     } else {
@@ -103,19 +104,33 @@ absl::StatusOr<ModelRows::InputValues> ModelRows::convert(const table::Column* c
   return values;
 }
 
-absl::StatusOr<ModelRows> ModelRows::create(const table::Table& table,
-                                            const model::Contract& contract) {
+template <typename RowOf>
+absl::StatusOr<ModelRows> ModelRows::create_of(const table::Table& table,
+                                               const model::Contract& contract, size_t row_count,
+                                               RowOf row_of) {
   ModelRows rows;
-  rows.row_count_ = static_cast<size_t>(table.row_count());
+  rows.row_count_ = row_count;
   for (const model::InputColumn& input : contract) {
     const table::Column* column = table.find(input.name);
     if (column == nullptr) {
       rows.missing_columns_.push_back(input.name);
     }
-    TRY(InputValues values, convert(column, input, rows.row_count_, rows.pool_));
+    TRY(InputValues values, convert(column, input, row_count, row_of, rows.pool_));
     rows.columns_.push_back(std::move(values));
   }
   return rows;
+}
+
+absl::StatusOr<ModelRows> ModelRows::create(const table::Table& table,
+                                            const model::Contract& contract) {
+  return create_of(table, contract, static_cast<size_t>(table.row_count()),
+                   [](size_t i) { return static_cast<int64_t>(i); });
+}
+
+absl::StatusOr<ModelRows> ModelRows::create(const table::Table& table,
+                                            const model::Contract& contract,
+                                            std::span<const uint32_t> rows) {
+  return create_of(table, contract, rows.size(), [rows](size_t i) { return int64_t{rows[i]}; });
 }
 
 model::RowBatch ModelRows::batch(size_t first, size_t count, BatchViews& views) const {

@@ -20,6 +20,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,10 @@ class ModelRows {
  public:
   static absl::StatusOr<ModelRows> create(const table::Table& table,
                                           const model::Contract& contract);
+  // Of these rows of the table only, in this order.
+  static absl::StatusOr<ModelRows> create(const table::Table& table,
+                                          const model::Contract& contract,
+                                          std::span<const uint32_t> rows);
 
   // Memory of the views of one batch; one per thread, reused.
   using BatchViews = std::vector<model::ColumnView>;
@@ -53,9 +58,14 @@ class ModelRows {
     std::vector<std::string_view> texts;
   };
 
+  template <typename RowOf>
+  static absl::StatusOr<ModelRows> create_of(const table::Table& table,
+                                             const model::Contract& contract, size_t row_count,
+                                             RowOf row_of);
+  template <typename RowOf>
   static absl::StatusOr<InputValues> convert(const table::Column* column,
                                              const model::InputColumn& input, size_t row_count,
-                                             std::deque<std::string>& pool);
+                                             RowOf row_of, std::deque<std::string>& pool);
 
   size_t row_count_ = 0;
   std::vector<InputValues> columns_;

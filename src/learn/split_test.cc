@@ -53,7 +53,7 @@ TEST(SplitTest, StratifiedPartsHaveTheSameShare) {
   expect_sound(split, 1000);
   EXPECT_EQ(split.method, "stratified");
   EXPECT_EQ(split.folds.size(), 5U);
-  EXPECT_EQ(split.test.size(), 200U);
+  EXPECT_NEAR(static_cast<double>(split.test.size()), 200, 1);
   const double share = positive_share(problem, split.work);
   EXPECT_NEAR(positive_share(problem, split.test), share, 0.01);
   for (const Fold& fold : split.folds) {
@@ -70,23 +70,39 @@ TEST(SplitTest, ManyRowsGetAHoldout) {
   EXPECT_EQ(split.folds.size(), 1U);
 }
 
-TEST(SplitTest, EqualRowsShareASide) {
+// Copies that chance does not make: each row stands three times, with a target of its own.
+TEST(SplitTest, CopiesShareASide) {
+  base::Random random(3);
   std::vector<double> x;
+  std::vector<double> z;
   std::vector<double> y;
-  for (int i = 0; i < 600; ++i) {
-    x.push_back(i % 60);
-    y.push_back(i % 60 * 0.5 + i % 3);
+  for (int i = 0; i < 200; ++i) {
+    x.insert(x.end(), 3, random.normal());
+    z.insert(z.end(), 3, random.normal());
+    for (int copy = 0; copy < 3; ++copy) {
+      y.push_back(x.back() + copy);
+    }
   }
-  const table::Table table = table_of({number_column("x", x), number_column("y", y)});
+  const table::Table table =
+      table_of({number_column("x", x), number_column("z", z), number_column("y", y)});
   ASSERT_OK_AND_ASSIGN(const Problem problem, understand(table, {.target = "y"}));
   ASSERT_OK_AND_ASSIGN(const Split split, split_rows(table, problem, {}));
   expect_sound(split, 600);
-  std::set<double> tested;
-  for (const uint32_t row : split.test) {
-    tested.insert(x[row]);
-  }
-  for (const uint32_t row : split.work) {
-    EXPECT_FALSE(tested.contains(x[row]));
+  EXPECT_TRUE(split.test_part.copies_together);
+  const auto expect_apart = [&x](const std::vector<uint32_t>& some,
+                                 const std::vector<uint32_t>& others) {
+    std::set<double> values;
+    for (const uint32_t row : some) {
+      values.insert(x[row]);
+    }
+    for (const uint32_t row : others) {
+      EXPECT_FALSE(values.contains(x[row]));
+    }
+  };
+  expect_apart(split.test, split.work);
+  for (const Fold& fold : split.folds) {
+    expect_apart(fold.valid, fold.train);
+    EXPECT_NEAR(static_cast<double>(fold.valid.size()), 96, 3);
   }
 }
 
@@ -140,21 +156,41 @@ TEST(SplitTest, GroupsStayWhole) {
   }
 }
 
+// One group of more than a test part always teaches; the others are dealt by their hashes.
+TEST(SplitTest, AHugeGroupTeaches) {
+  table::Table table = regression_table(1000, 3);
+  std::vector<std::string> who;
+  for (size_t i = 0; i < 1000; ++i) {
+    who.push_back(i % 2 == 0 ? "huge" : "g" + std::to_string(i % 70));
+  }
+  table.mutable_columns().push_back(text_column("who", who));
+  ASSERT_OK_AND_ASSIGN(const Problem problem,
+                       understand(table, {.target = "price", .group_column = "who"}));
+  ASSERT_OK_AND_ASSIGN(const Split split, split_rows(table, problem, {}));
+  expect_sound(split, 1000);
+  EXPECT_NEAR(static_cast<double>(split.test.size()), 200, 20);
+  EXPECT_EQ(split.test_part.taught.size(), 1U);
+  for (const uint32_t row : split.test) {
+    EXPECT_NE(row % 2, 0U);
+  }
+}
+
 TEST(SplitErrorTest, NamesWhatDoesNotDivide) {
   const table::Table table = dated_table(200, 1000);
   ASSERT_OK_AND_ASSIGN(Problem problem, understand(table, {.target = "price"}));
   problem.time_column = 4;
   EXPECT_THAT(split_rows(table, problem, {}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("one moment")));
-  const table::Table copies = table_of({number_column("x", std::vector<double>(40, 1.0)),
-                                        number_column("y", std::vector<double>(40, 2.0))});
-  Problem equal;
-  equal.task = metric::Task::kRegression;
-  equal.rows.resize(40);
-  equal.labels.assign(40, 2.0);
-  equal.fields = {{.column = 0, .role = Role::kNumber}};
-  EXPECT_THAT(split_rows(copies, equal, {}),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("distinct rows")));
+  std::vector<std::string> who;
+  for (size_t i = 0; i < 200; ++i) {
+    who.push_back("g" + std::to_string(i % 3));
+  }
+  table::Table few = regression_table(200, 1);
+  few.mutable_columns().push_back(text_column("who", who));
+  ASSERT_OK_AND_ASSIGN(const Problem grouped,
+                       understand(few, {.target = "price", .group_column = "who"}));
+  EXPECT_THAT(split_rows(few, grouped, {}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("3 distinct groups")));
 }
 
 TEST(LeakageTest, SoundsTheAlarms) {

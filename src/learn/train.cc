@@ -94,8 +94,13 @@ class Run {
         plan_sizes(table_, settings_, pace_.timed() ? pace_.budget_s() : 0, threads_, problem_));
     rate_least_ = sizes.rate_least;
     TRY(context_.cancel.check());
+    const absl::StatusOr<TestPart> like =
+        test_part_of(base::Json::parse(settings_.champion, nullptr, false));
     TRY(split_, split_rows(table_, problem_,
-                           {.seed = settings_.seed, .fold_rows_max = sizes.fold_rows_max}));
+                           {.seed = settings_.seed,
+                            .fold_rows_max = sizes.fold_rows_max,
+                            .threads = threads_,
+                            .like = like.ok() ? &*like : nullptr}));
     say("features", 0.02);
     find_leaks(table_, split_.work, problem_);
     warn_of_dates();

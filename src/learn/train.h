@@ -60,6 +60,10 @@ struct TrainSettings {
   std::vector<std::string> ignore;
   std::vector<std::string> learners;  // Of "linear", "boosting"; empty = all.
 
+  // The manifest of the model that this one will be compared with, a JSON object in text; may be
+  // empty. Both then keep the same rows for testing, as far as the table allows.
+  std::string champion;
+
   // Facts for the package: dataset, dataset_version, where, code_version ... Stored as they are; a
   // JSON object in text.
   std::string lineage = "{}";

@@ -51,10 +51,10 @@ class PipelineTest(FactoryTest):
         self.assertEqual(set(self.states()[1].values()), {"skipped"})
 
     def test_a_gate_that_says_no_keeps_what_serves(self):
-        self.apply()
-        self.command("pipeline", "run", "late")
-        # Another seed makes another model, which is no better than the champion beyond chance.
         self.apply(seed=2)
+        self.command("pipeline", "run", "late")
+        # Another seed makes another model, which is the worse of the two.
+        self.apply(seed=1)
         message = self.refused(3, "pipeline", "run", "late")
         self.assertIn("champion", message)
         state, steps = self.states()
@@ -64,6 +64,11 @@ class PipelineTest(FactoryTest):
         self.assertEqual([v["model_version"] for v in endpoint["variants"]], [1])
         run = self.command_json("model", "show", "late@2")
         self.assertEqual(run["comparison"]["champion"], "late@1")
+        # Another seed keeps the same rows back: none of those compared on has taught the champion.
+        self.assertEqual(run["comparison"]["row_count"], run["split"]["test_rows"])
+        first = self.command_json("model", "show", "late@1")
+        figures = run["comparison"]["metrics"]["auc"]
+        self.assertAlmostEqual(figures["champion"], first["metrics"]["auc"]["value"])
 
     def test_a_metric_below_the_bar_is_refused_by_name(self):
         self.apply(auc=1.1)
