@@ -80,6 +80,35 @@ size_t smallest_class(const Scored& rows) {
   return smallest;
 }
 
+// Measures whose variance is made up of that within each class.
+bool goes_by_class(std::string_view metric) {
+  return metric == "auc" || metric == "balanced_accuracy" || metric == "f1" ||
+         metric == "average_precision";
+}
+
+// Whether the rows say nothing of how much the measure varies.
+bool says_nothing_of_variance(const MetricInfo& info, const Scored& rows) {
+  const bool by_class = rows.task != Task::kRegression && goes_by_class(info.name);
+  return rows.labels.size() < 2 || (by_class && smallest_class(rows) < 2);
+}
+
+// From few rows a variance is a guess, and often nought: that is not knowing, not certainty.
+absl::Status check_enough_to_compare(const MetricInfo& info, const Scored& rows) {
+  constexpr double fewest_rows = 20;
+  constexpr size_t fewest_of_a_class = 5;
+  if (const double count = effective_count(rows); count < fewest_rows) {
+    return base::refused(fmt::format("{:.0f} rows are too few to tell two models apart", count),
+                         fmt::format("compare on at least {}", fewest_rows));
+  }
+  const bool by_class = rows.task != Task::kRegression && goes_by_class(info.name);
+  if (by_class && smallest_class(rows) < fewest_of_a_class) {
+    return base::refused(fmt::format("{} rows of the rarest class are too few to compare by {}",
+                                     smallest_class(rows), info.name),
+                         "compare by log_loss, or on more rows");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Estimate> estimate_checked(const MetricInfo& info, const Scored& rows,
                                           double confidence) {
   if (info.name == "calibration_error") {
@@ -87,6 +116,9 @@ absl::StatusOr<Estimate> estimate_checked(const MetricInfo& info, const Scored& 
   }
   std::vector<double> influence;
   TRY(const double value, measure(info.name, rows, &influence));
+  if (says_nothing_of_variance(info, rows)) {
+    return Estimate{.value = value, .lower = info.lower_bound, .upper = info.upper_bound};
+  }
   if (info.name == "accuracy") {
     const Interval interval = wilson(value, effective_count(rows), confidence);
     return Estimate{.value = value, .lower = interval.lower, .upper = interval.upper};
@@ -219,6 +251,7 @@ absl::StatusOr<Comparison> compare(std::string_view metric, const Scored& champi
     return base::invalid("the two models were not scored on the same rows",
                          "score both on one dataset version in the same order");
   }
+  TRY(check_enough_to_compare(info, champion));
   std::vector<double> first;
   std::vector<double> second;
   TRY(const double champion_value, measure(metric, champion, &first));
@@ -241,6 +274,7 @@ absl::StatusOr<Comparison> compare_losses(std::span<const double> champion,
   TRY(check_rows(first));
   TRY(check_rows(second));
   TRY(check_confidence(confidence));
+  TRY(check_enough_to_compare(kRegression.front(), first));
   std::vector<double> champion_influence;
   std::vector<double> challenger_influence;
   const double champion_mean = mean(champion, weights, &champion_influence);

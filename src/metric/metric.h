@@ -103,7 +103,7 @@ struct Comparison {
   double p_value = 1;
 };
 
-// Paired: labels and weights must be the same in both. Not for `calibration_error`.
+// Paired: the same labels and weights. Not for `calibration_error`. FAILED_PRECONDITION: too few.
 absl::StatusOr<Comparison> compare(std::string_view metric, const Scored& champion,
                                    const Scored& challenger, double confidence = 0.95);
 

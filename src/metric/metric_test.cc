@@ -45,6 +45,15 @@ Scored binary(bool weighted = false) {
           .weights = weighted ? std::span<const double>(kWeights) : std::span<const double>()};
 }
 
+// So many copies of some rows: two models are not compared on a handful.
+std::vector<double> times(size_t count, const std::vector<double>& values) {
+  std::vector<double> all;
+  for (size_t i = 0; i < count; ++i) {
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  return all;
+}
+
 Scored multiclass(bool weighted = false) {
   return {.task = Task::kMulticlass,
           .labels = kClassLabels,
@@ -115,12 +124,54 @@ TEST(MetricTest, AucIntervalIsDeLongs) {
 }
 
 TEST(MetricTest, PairedAucIsDeLongs) {
-  Scored challenger = binary();
-  challenger.predictions = kOther;
-  ASSERT_OK_AND_ASSIGN(const Comparison c, compare("auc", binary(), challenger));
+  const std::vector<double> labels = times(2, kLabels);
+  const std::vector<double> scores = times(2, kScores);
+  const std::vector<double> other = times(2, kOther);
+  ASSERT_OK_AND_ASSIGN(const Comparison c, compare("auc", {.labels = labels, .predictions = scores},
+                                                   {.labels = labels, .predictions = other}));
   EXPECT_NEAR(c.difference, 0.05714285714285705, 1e-12);
-  EXPECT_NEAR(c.standard_error, 0.11050287034164089, 1e-12);
-  EXPECT_NEAR(c.p_value, normal_cdf(-0.05714285714285705 / 0.11050287034164089), 1e-12);
+  EXPECT_NEAR(c.standard_error, 0.07475758835909867, 1e-12);
+  EXPECT_NEAR(c.p_value, normal_cdf(-0.05714285714285705 / 0.07475758835909867), 1e-12);
+}
+
+// One row, or rows that all say the same, have no variance; that is no certainty.
+TEST(MetricTest, TooFewRowsAreUnknown) {
+  const std::vector<double> y = {1};
+  const std::vector<double> good = {0.9};
+  const std::vector<double> bad = {0.2};
+  constexpr auto refused = absl::StatusCode::kFailedPrecondition;
+  EXPECT_THAT(
+      compare("log_loss", {.labels = y, .predictions = bad}, {.labels = y, .predictions = good}),
+      StatusIs(refused, HasSubstr("1 rows are too few")));
+  EXPECT_THAT(compare_losses(bad, good), StatusIs(refused, HasSubstr("too few")));
+  // Thirty rows of which one weighs all.
+  const std::vector<double> labels = times(30, y);
+  std::vector<double> weights(30, 0.001);
+  weights[0] = 1;
+  const std::vector<double> low = times(30, bad);
+  const std::vector<double> high = times(30, good);
+  EXPECT_THAT(compare("brier", {.labels = labels, .predictions = low, .weights = weights},
+                      {.labels = labels, .predictions = high, .weights = weights}),
+              StatusIs(refused, HasSubstr("too few")));
+  // Three positive rows say nothing of how the next would be ranked.
+  std::vector<double> rare(30, 0);
+  rare[3] = rare[7] = rare[20] = 1;
+  const std::vector<double> flat = times(15, {0.1, 0.3});
+  std::vector<double> scores(30);
+  for (size_t i = 0; i < 30; ++i) {
+    scores[i] = static_cast<double>(i * 7 % 30) / 30;
+  }
+  EXPECT_THAT(compare("auc", {.labels = rare, .predictions = scores},
+                      {.labels = rare, .predictions = flat}),
+              StatusIs(refused, HasSubstr("rarest class")));
+  EXPECT_OK(compare("log_loss", {.labels = rare, .predictions = scores},
+                    {.labels = rare, .predictions = flat}));
+
+  ASSERT_OK_AND_ASSIGN(
+      const Estimate mae,
+      estimate("mae", {.task = Task::kRegression, .labels = y, .predictions = good}));
+  EXPECT_EQ(mae.lower, 0);
+  EXPECT_EQ(mae.upper, std::numeric_limits<double>::infinity());
 }
 
 // A weight w on a row does what w equal rows do.
@@ -241,13 +292,17 @@ TEST(MetricTest, PerfectOrderOfFewRowsIsNotCertain) {
 }
 
 TEST(MetricTest, LossesCompareAsTheMetricDoes) {
-  Scored challenger = binary(true);
-  challenger.predictions = kOther;
+  const std::vector<double> labels = times(4, kLabels);
+  const std::vector<double> scores = times(4, kScores);
+  const std::vector<double> other = times(4, kOther);
+  const std::vector<double> weights = times(4, kWeights);
+  const Scored champion{.labels = labels, .predictions = scores, .weights = weights};
+  const Scored challenger{.labels = labels, .predictions = other, .weights = weights};
   for (const std::string metric : {"log_loss", "brier", "accuracy"}) {
-    ASSERT_OK_AND_ASSIGN(const auto first, row_losses(metric, binary(true)));
+    ASSERT_OK_AND_ASSIGN(const auto first, row_losses(metric, champion));
     ASSERT_OK_AND_ASSIGN(const auto second, row_losses(metric, challenger));
-    ASSERT_OK_AND_ASSIGN(const Comparison a, compare_losses(first, second, kWeights));
-    ASSERT_OK_AND_ASSIGN(const Comparison b, compare(metric, binary(true), challenger));
+    ASSERT_OK_AND_ASSIGN(const Comparison a, compare_losses(first, second, weights));
+    ASSERT_OK_AND_ASSIGN(const Comparison b, compare(metric, champion, challenger));
     const double sign = metric == "accuracy" ? -1 : 1;
     EXPECT_NEAR(a.difference, sign * b.difference, 1e-12);
     EXPECT_NEAR(a.standard_error, b.standard_error, 1e-12);
@@ -256,13 +311,16 @@ TEST(MetricTest, LossesCompareAsTheMetricDoes) {
 }
 
 TEST(MetricTest, RegressionComparesPaired) {
-  Scored worse = regression();
-  std::vector<double> shifted = kPredicted;
+  const std::vector<double> labels = times(5, kValues);
+  const std::vector<double> predicted = times(5, kPredicted);
+  std::vector<double> shifted = predicted;
   for (double& each : shifted) {
     each += 0.5;
   }
+  const Scored champion{.task = Task::kRegression, .labels = labels, .predictions = predicted};
+  Scored worse = champion;
   worse.predictions = shifted;
-  ASSERT_OK_AND_ASSIGN(const Comparison c, compare("rmse", regression(), worse));
+  ASSERT_OK_AND_ASSIGN(const Comparison c, compare("rmse", champion, worse));
   EXPECT_GT(c.difference, 0);
   EXPECT_GT(c.p_value, 0.5);
 }
