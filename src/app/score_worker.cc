@@ -1,7 +1,8 @@
-// The worker's half of batch scoring: blocks of rows through the model, in constant memory.
+// The worker's half of batch scoring: one pass of rows through the model, in constant memory.
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "app/dataset_files.h"
@@ -9,6 +10,7 @@
 #include "base/text.h"
 #include "learn/rows.h"
 #include "serve/batch.h"
+#include "table/chunk.h"
 #include "table/csv_to_parquet.h"
 #include "table/engine.h"
 #include "table/import.h"
@@ -17,7 +19,7 @@
 namespace cromford::app {
 namespace {
 
-constexpr int64_t kBlockRows = 65'536;
+constexpr int64_t kRowsBetweenProgress = 65'536;
 constexpr size_t kBatchRows = 1024;
 
 // A file that was uploaded becomes a stored table first, so that every format is read the same way.
@@ -90,34 +92,120 @@ table::Schema result_schema(const std::vector<serve::ResultColumn>& columns) {
   return schema;
 }
 
-// Reads, scores and writes block after block; gives the number of rows.
-absl::StatusOr<int64_t> score_blocks(table::Engine& engine, const table::StoredTable& stored,
+// Copies one column of a chunk; `missing` fills what is not there.
+template <typename From, typename To>
+void copy_cells(std::span<const From> from, const table::ColumnView& view, To missing,
+                std::vector<To>& to) {
+  to.resize(from.size());
+  for (size_t i = 0; i < from.size(); ++i) {
+    to[i] = view.valid(i) ? static_cast<To>(from[i]) : missing;
+  }
+}
+
+table::Column column_of(const table::ColumnSchema& schema, const table::ColumnView& view,
+                        size_t row_count) {
+  table::Column column;
+  column.name = schema.name;
+  column.type = schema.type;
+  if (!view.all_valid()) {
+    column.validity.assign(view.validity, view.validity + (row_count + 63) / 64);
+  }
+  switch (view.type) {
+    case table::ColumnType::kNumber:
+      copy_cells(view.numbers, view, std::numeric_limits<double>::quiet_NaN(), column.numbers);
+      break;
+    case table::ColumnType::kDate:
+      copy_cells(view.days, view, int64_t{0}, column.integers);
+      break;
+    case table::ColumnType::kBoolean:
+      copy_cells(view.booleans, view, int64_t{0}, column.integers);
+      break;
+    case table::ColumnType::kText:
+      // The rows are read once, so that a dictionary would cost more than it saves.
+      for (size_t i = 0; i < row_count; ++i) {
+        column.codes.push_back(view.valid(i) ? static_cast<uint32_t>(column.dictionary.size())
+                                             : table::Column::kMissingCode);
+        if (view.valid(i)) {
+          column.dictionary.emplace_back(view.texts[i]);
+        }
+      }
+      break;
+    default:
+      copy_cells(view.integers, view, int64_t{0}, column.integers);
+  }
+  return column;
+}
+
+// Scores and writes chunk after chunk of one scan.
+class ScoreVisitor final : public table::ChunkVisitor {
+ public:
+  ScoreVisitor(table::Schema schema, serve::BatchScorer& scorer, const model::Package& package,
+               base::File& file, flow::WorkerContext& context, int64_t total)
+      : schema_(std::move(schema)),
+        scorer_(scorer),
+        package_(package),
+        file_(file),
+        context_(context),
+        total_(total) {}
+
+  absl::Status visit(const table::Chunk& chunk) override {
+    std::vector<table::Column> columns;
+    for (size_t c = 0; c < schema_.columns.size(); ++c) {
+      columns.push_back(column_of(schema_.columns[c], chunk.column(c), chunk.row_count()));
+    }
+    const table::Table rows(std::move(columns), static_cast<int64_t>(chunk.row_count()));
+    TRY(const learn::ModelRows inputs, learn::ModelRows::create(rows, package_.contract()));
+    for (size_t first = 0; first < inputs.row_count(); first += kBatchRows) {
+      const size_t count = std::min(kBatchRows, inputs.row_count() - first);
+      scorer_.score(inputs.batch(first, count, views_));
+      text_.clear();
+      append_csv_rows(text_, scorer_.columns(), count);
+      TRY(file_.write(text_));
+    }
+    done_ += static_cast<int64_t>(chunk.row_count());
+    if (done_ - told_ >= kRowsBetweenProgress) {
+      told_ = done_;
+      context_.progress("scoring", static_cast<double>(done_) / static_cast<double>(total_),
+                        fmt::format(R"({{"rows":{}}})", done_));
+    }
+    return absl::OkStatus();
+  }
+
+  int64_t row_count() const { return done_; }
+
+ private:
+  table::Schema schema_;
+  serve::BatchScorer& scorer_;
+  const model::Package& package_;
+  base::File& file_;
+  flow::WorkerContext& context_;
+  int64_t total_;
+  int64_t done_ = 0;
+  int64_t told_ = 0;
+  learn::ModelRows::BatchViews views_;
+  std::string text_;
+};
+
+// Reads, scores and writes in one pass; gives the number of rows.
+absl::StatusOr<int64_t> score_stream(table::Engine& engine, const table::StoredTable& stored,
                                      const base::Json& input, serve::BatchScorer& scorer,
                                      const model::Package& package, base::File& file,
                                      flow::WorkerContext& context) {
-  table::ReadOptions options{.where = input.value("where", std::string()), .limit = kBlockRows};
+  table::ReadOptions options{.where = input.value("where", std::string())};
+  table::Schema schema;
   for (const model::InputColumn& column : package.contract()) {
-    if (stored.schema.find(column.name).has_value()) {
+    if (const auto at = stored.schema.find(column.name)) {
       options.columns.push_back(column.name);
+      schema.columns.push_back(stored.schema.columns[*at]);
     }
+  }
+  if (options.columns.empty()) {
+    schema = stored.schema;  // No input is there: all columns are read for the number of rows.
   }
   TRY(const int64_t total, table::count_rows(engine, stored, options.where, context.cancel()));
-  learn::ModelRows::BatchViews views;
-  std::string text;
-  for (; options.offset < total; options.offset += kBlockRows) {
-    TRY(const table::Table rows, table::read_table(engine, stored, options, context.cancel()));
-    TRY(const learn::ModelRows inputs, learn::ModelRows::create(rows, package.contract()));
-    for (size_t first = 0; first < inputs.row_count(); first += kBatchRows) {
-      const size_t count = std::min(kBatchRows, inputs.row_count() - first);
-      scorer.score(inputs.batch(first, count, views));
-      text.clear();
-      append_csv_rows(text, scorer.columns(), count);
-      TRY(file.write(text));
-    }
-    context.progress("scoring", static_cast<double>(options.offset) / static_cast<double>(total),
-                     fmt::format(R"({{"rows":{}}})", options.offset));
-  }
-  return total;
+  ScoreVisitor visitor(std::move(schema), scorer, package, file, context, total);
+  TRY(table::for_each_chunk(engine, stored, options, visitor, context.cancel()));
+  return visitor.row_count();
 }
 
 }  // namespace
@@ -147,7 +235,7 @@ absl::StatusOr<std::string> score_rows(std::string_view text, flow::WorkerContex
   }
   TRY(file->write(header + "\n"));
   TRY(const int64_t row_count,
-      score_blocks(*engine, stored, input, scorer, *package, *file, context));
+      score_stream(*engine, stored, input, scorer, *package, *file, context));
   TRY(file->sync());
   TRY(file->close());
   base::Json result = {{"row_count", row_count}, {"output", "predictions.csv"}};
