@@ -62,6 +62,11 @@ void sample(size_t rows, const std::string& why, Problem& problem) {
 
 }  // namespace
 
+absl::Status memory_ran_out() {
+  return base::exhausted("memory ran out during training",
+                         "give the run more memory with --memory, or fewer rows with --where");
+}
+
 absl::StatusOr<SizePlan> plan_sizes(const table::Table& table, const TrainSettings& settings,
                                     double budget_s, size_t threads, Problem& problem) {
   const size_t rows = problem.row_count();

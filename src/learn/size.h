@@ -28,4 +28,7 @@ struct SizePlan {
 absl::StatusOr<SizePlan> plan_sizes(const table::Table& table, const TrainSettings& settings,
                                     double budget_s, size_t threads, Problem& problem);
 
+// RESOURCE_EXHAUSTED: what a run says whose memory ran out on the way.
+absl::Status memory_ran_out();
+
 }  // namespace cromford::learn

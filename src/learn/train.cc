@@ -152,7 +152,13 @@ class Run {
                           .boosting = bench_->options().with_boosting,
                           .rate_least = settings_.trials ? 0 : rate_least_,
                           .refit_factor = bench_->refit_factor()};
-    options.done = [this](const Trial& trial) { note(trial); };
+    options.done = [this](const Trial& trial) { return note(trial); };
+    options.checkpoint = [this](const Trial& trial) {
+      const absl::Status status = write_checkpoint(trial);
+      if (!status.ok()) {
+        base::log_warning("checkpoint failed", {{"reason", base::describe(status)}});
+      }
+    };
     TRY(trials_, search(*bench_, options, pace_));
     TRY(context_.cancel.check());
     timing_.search_s = pace_.elapsed_s() - timing_.prepare_s;
@@ -185,8 +191,8 @@ class Run {
     return answer;
   }
 
-  // Called under the search's lock.
-  void note(const Trial& trial) {
+  // Called under the search's lock; true where the trial is to be left as a checkpoint.
+  bool note(const Trial& trial) {
     ++trials_done_;
     const bool better = trial.complete && (!best_score_ || trial.loss < best_loss_);
     if (better) {
@@ -197,13 +203,11 @@ class Run {
     say("searching", fraction());
     const bool due =
         last_checkpoint_s_ < 0 || pace_.elapsed_s() - last_checkpoint_s_ > kCheckpointEvery_s;
-    if (better && due && context_.checkpoint && trial.spec.number > 0) {
+    const bool wanted = better && due && context_.checkpoint && trial.spec.number > 0;
+    if (wanted) {
       last_checkpoint_s_ = pace_.elapsed_s();
-      const absl::Status status = write_checkpoint(trial);
-      if (!status.ok()) {
-        base::log_warning("checkpoint failed", {{"reason", base::describe(status)}});
-      }
     }
+    return wanted;
   }
 
   absl::Status write_checkpoint(const Trial& trial) const {
@@ -321,10 +325,13 @@ class Run {
         metric::estimate_all(test_rows(labels, weights, bench_->predictions(constant))));
     if (!answers.lower.empty()) {
       double inside = 0;
+      double total = 0;
       for (size_t i = 0; i < labels.size(); ++i) {
-        inside += answers.lower[i] <= labels[i] && labels[i] <= answers.upper[i] ? 1 : 0;
+        const double weight = weights.empty() ? 1 : weights[i];
+        inside += answers.lower[i] <= labels[i] && labels[i] <= answers.upper[i] ? weight : 0;
+        total += weight;
       }
-      report.interval_coverage = inside / static_cast<double>(labels.size());
+      report.interval_coverage = total > 0 ? inside / total : -1;
     }
     return absl::OkStatus();
   }
@@ -409,8 +416,7 @@ absl::StatusOr<TrainResult> train(const table::Table& table, const TrainSettings
   try {
     return Run(table, settings, context).run();
   } catch (const std::bad_alloc&) {
-    return base::exhausted("memory ran out during training",
-                           "give the run more memory with --memory, or fewer rows with --where");
+    return memory_ran_out();
   }
 }
 

@@ -6,11 +6,14 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "base/random.h"
 #include "base/status.h"
+#include "learn/size.h"
 
 namespace cromford::learn {
 namespace {
@@ -158,17 +161,38 @@ class Searcher {
   }
 
  private:
-  void keep(Trial trial) {
+  // Whether the trial, now the last of trials_, is to be shown as a checkpoint.
+  bool keep(Trial trial) {
     costs_.add(trial);
-    if (options_.done) {
-      options_.done(trial);
-    }
+    const bool wanted = options_.done && options_.done(trial) && options_.checkpoint;
     if (trial.complete && trial.loss < best_loss_) {
       best_loss_ = trial.loss;
       refit_seconds_ = trial.fit_seconds * options_.refit_factor;
     }
     trials_.push_back(std::move(trial));
     forget_the_rest();
+    return wanted;
+  }
+
+  // Shows the trial, or leaves it to the thread that is showing one: nobody waits.
+  void show(Trial trial) {
+    std::unique_lock lock(checkpoint_mutex_);
+    if (trial.loss >= shown_loss_) {
+      return;
+    }
+    shown_loss_ = trial.loss;
+    to_show_ = std::move(trial);
+    if (showing_) {
+      return;
+    }
+    showing_ = true;
+    while (to_show_.has_value()) {
+      const Trial next = *std::exchange(to_show_, std::nullopt);
+      lock.unlock();
+      options_.checkpoint(next);
+      lock.lock();
+    }
+    showing_ = false;
   }
 
   // Margins and models of trials that can no longer enter an ensemble are dropped: the best few of
@@ -228,26 +252,50 @@ class Searcher {
     return trial_seconds / static_cast<double>(bench_.folds().size()) * options_.refit_factor;
   }
 
+  // On whichever thread memory runs out, the search says so and ends.
   void work() {
-    while (const std::optional<TrialSpec> spec = take()) {
-      absl::StatusOr<Trial> trial =
-          run_trial(bench_, *spec, pace_, options_.seed * 1000003 + spec->number * 101);
-      const std::lock_guard lock(mutex_);
-      if (!trial.ok()) {
-        status_ = trial.status();
-        return;
+    try {
+      while (const std::optional<TrialSpec> spec = take()) {
+        if (absl::Status status = work_on(*spec); !status.ok()) {
+          end(std::move(status));
+        }
       }
-      if (trial->cut) {
-        pace_.strike();
-      }
-      keep(*std::move(trial));
+    } catch (const std::bad_alloc&) {
+      end(memory_ran_out());
     }
+  }
+
+  absl::Status work_on(const TrialSpec& spec) {
+    TRY(Trial trial, run_trial(bench_, spec, pace_, options_.seed * 1000003 + spec.number * 101));
+    if (trial.cut) {
+      pace_.strike();
+    }
+    std::optional<Trial> shown;
+    {
+      const std::lock_guard lock(mutex_);
+      if (keep(std::move(trial))) {
+        shown = trials_.back();
+      }
+    }
+    if (shown.has_value()) {
+      show(*std::move(shown));
+    }
+    return absl::OkStatus();
+  }
+
+  void end(absl::Status why) {
+    const std::lock_guard lock(mutex_);
+    status_.Update(std::move(why));
   }
 
   const Workbench& bench_;
   const SearchOptions& options_;
   Pace& pace_;
   std::mutex mutex_;
+  std::mutex checkpoint_mutex_;
+  bool showing_ = false;
+  std::optional<Trial> to_show_;
+  double shown_loss_ = std::numeric_limits<double>::infinity();
   std::vector<Trial> trials_;
   CostBook costs_;
   absl::Status status_;

@@ -5,10 +5,10 @@
 // stream of the seed, so that a configuration depends on its number only and trials may run side by
 // side.
 //
-//   TRY(std::vector<Trial> trials, search(bench, {.trials = 20}, pace, report));
+//   TRY(std::vector<Trial> trials, search(bench, {.trials = 20}, pace));
 //
-// Thread safety: search() runs its own threads; `done` is called by the calling thread's helpers
-// one at a time.
+// Thread safety: search() runs its own threads; `done` and `checkpoint` are each called one at a
+// time, on any of them.
 
 #include <absl/status/statusor.h>
 
@@ -30,15 +30,19 @@ struct SearchOptions {
   double rate_least = 0;
   // Seconds that fitting a trial again on all rows takes, as a multiple of its longest fold.
   double refit_factor = 1.3;
-  // Called after each trial, under a lock.
-  std::function<void(const Trial&)> done = {};
+  // Called after each trial, under a lock; true asks for `checkpoint`.
+  std::function<bool(const Trial&)> done = {};
+  // Called with a copy of such a trial while others go on, one call at a time; a trial that is no
+  // better than the last one shown is left out.
+  std::function<void(const Trial&)> checkpoint = {};
 };
 
 // The configuration of that number (1, 2, ...); `rows` is how many a fold is fitted on.
 TrialSpec spec_of(size_t number, const SearchOptions& options, size_t rows);
 
 // The baseline first, then trials in the order of their numbers. Trials that the clock did not let
-// finish are in the list, not complete. CANCELLED by the token.
+// finish are in the list, not complete. CANCELLED by the token; RESOURCE_EXHAUSTED where memory ran
+// out on any thread.
 absl::StatusOr<std::vector<Trial>> search(const Workbench& bench, const SearchOptions& options,
                                           Pace& pace);
 
