@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "metric/tables.h"
 
@@ -19,13 +20,28 @@ double weight_at(const Workbench& bench, size_t i) {
   return bench.scored_weights().empty() ? 1.0 : bench.scored_weights()[i];
 }
 
-// Which part a row falls into, for cross-fitting. Rows of a split by time are parted into stretches
-// of time: a correction must hold for other days than those it was fitted on.
-size_t part_of(const Workbench& bench, size_t i) {
-  if (bench.split().method.ends_with("time")) {
-    return i * kParts / bench.scored().size();
+// Which part each scored row falls into, for cross-fitting. Rows of a split by time are parted into
+// stretches of time: a correction must hold for other days than those it was fitted on. Otherwise
+// rows of one key stay together.
+std::vector<size_t> parts_of(const Workbench& bench) {
+  const std::vector<uint32_t>& scored = bench.scored();
+  const Split& split = bench.split();
+  std::vector<size_t> parts(scored.size());
+  if (split.moments.empty()) {
+    for (size_t i = 0; i < scored.size(); ++i) {
+      parts[i] = mix_key(split.keys[scored[i]], kParts) % kParts;
+    }
+    return parts;
   }
-  return (i * 2654435761U >> 7) % kParts;
+  std::vector<size_t> order(scored.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return split.moments[scored[a]] < split.moments[scored[b]];
+  });
+  for (size_t rank = 0; rank < order.size(); ++rank) {
+    parts[order[rank]] = rank * kParts / order.size();
+  }
+  return parts;
 }
 
 // Losses before and after a correction, summed over each part.
@@ -106,14 +122,15 @@ bool rises(const Eigen::Vector3d& w, double lowest, double highest) {
 double cross_fitted(const Workbench& bench, std::span<const double> margins, int degree,
                     double lowest, double highest) {
   PartLosses losses;
+  const std::vector<size_t> parts = parts_of(bench);
   for (size_t part = 0; part < kParts; ++part) {
-    const Eigen::Vector3d w = fit_logistic(
-        bench, margins, degree, [&bench, part](size_t i) { return part_of(bench, i) != part; });
+    const Eigen::Vector3d w =
+        fit_logistic(bench, margins, degree, [&](size_t i) { return parts[i] != part; });
     if (!rises(w, lowest, highest)) {
       return 0;
     }
     for (size_t i = 0; i < margins.size(); ++i) {
-      if (part_of(bench, i) == part) {
+      if (parts[i] == part) {
         const double label = bench.scored_labels()[i];
         losses.add(part, weight_at(bench, i), logistic_loss(margins[i], label),
                    logistic_loss(apply_logistic(w, margins[i]), label));
@@ -217,12 +234,12 @@ double cross_fitted_vector(const Workbench& bench, std::span<const double> margi
   const VectorFit none{.scale = std::vector<double>(k, 1.0), .offset = std::vector<double>(k, 0.0)};
   std::vector<double> p(k);
   PartLosses losses;
+  const std::vector<size_t> parts = parts_of(bench);
   for (size_t part = 0; part < kParts; ++part) {
-    const VectorFit fit = fit_vector(bench, margins, temperature, [&bench, part](size_t i) {
-      return part_of(bench, i) != part;
-    });
+    const VectorFit fit =
+        fit_vector(bench, margins, temperature, [&](size_t i) { return parts[i] != part; });
     for (size_t i = 0; i < margins.size() / k; ++i) {
-      if (part_of(bench, i) == part) {
+      if (parts[i] == part) {
         const auto row = margins.subspan(i * k, k);
         const auto label = static_cast<size_t>(bench.scored_labels()[i]);
         const double before = softmax_loss(none, row, label, p);
@@ -253,6 +270,22 @@ model::Calibration fit_multiclass(const Workbench& bench, std::span<const double
   return result;
 }
 
+// The last value up to which the weights sum to no more than `tail`; the outermost where even that
+// weighs more.
+template <typename Iterator>
+double at_weight(Iterator first, Iterator last, double tail) {
+  double value = first->first;
+  double sum = 0;
+  for (; first != last; ++first) {
+    sum += first->second;
+    if (sum > tail * (1 + 1e-12)) {
+      break;
+    }
+    value = first->first;
+  }
+  return value;
+}
+
 }  // namespace
 
 model::Calibration fit_calibration(const Workbench& bench, std::span<const double> margins) {
@@ -279,19 +312,19 @@ model::Interval fit_interval(const Workbench& bench, std::span<const double> mar
   if (bench.problem().task != metric::Task::kRegression || n < 20) {
     return {};
   }
-  std::vector<double> residuals(n);
+  std::vector<std::pair<double, double>> residuals(n);  // With their weights.
+  double total = 0;
   for (size_t i = 0; i < n; ++i) {
-    residuals[i] = bench.target(bench.scored()[i]) - margins[i];
+    residuals[i] = {bench.target(bench.scored()[i]) - margins[i], weight_at(bench, i)};
+    total += residuals[i].second;
   }
   std::sort(residuals.begin(), residuals.end());
-  const double tail = (1 - coverage) / 2;
-  const auto rank = static_cast<size_t>(std::floor(tail * static_cast<double>(n + 1)));
-  // The rank-th from each end, counted from 1; the outermost where there are too few rows.
-  const size_t low = rank == 0 ? 0 : rank - 1;
+  // As if each row stood there as often as it weighs, and one more row of mean weight.
+  const double tail = (1 - coverage) / 2 * (total + total / static_cast<double>(n));
   return {.kind = model::IntervalKind::kConstant,
           .coverage = coverage,
-          .below = std::max(0.0, -residuals[low]),
-          .above = std::max(0.0, residuals[n - 1 - low]),
+          .below = std::max(0.0, -at_weight(residuals.begin(), residuals.end(), tail)),
+          .above = std::max(0.0, at_weight(residuals.rbegin(), residuals.rend(), tail)),
           .floor = 0.0};
 }
 

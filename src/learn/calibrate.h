@@ -27,7 +27,8 @@ std::vector<double> calibrated(const model::Calibration& calibration,
                                std::span<const double> margins, size_t outputs);
 
 // Split conformal interval of the residuals on the margin's scale: the ceil(p (n + 1))-th of each
-// side (Lei et al. 2018). Regression only; kNone with fewer than 20 rows.
+// side (Lei et al. 2018), by weight where rows have weights. Regression only; kNone with fewer than
+// 20 rows.
 model::Interval fit_interval(const Workbench& bench, std::span<const double> margins,
                              double coverage);
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -124,6 +125,92 @@ TEST(TargetStatisticsTest, SmoothedByTenImaginaryRows) {
                        model::FeaturePipeline::create(problem.contract, filled.all_parts()));
   const Matrix matrix = make_matrix(table, problem, pipeline, all_rows(problem), 1);
   EXPECT_EQ(matrix.row(3)[statistics.features()[0]], value) << "the package says the same";
+}
+
+// Each group has one category and one target: what its rows know of the target must not come from
+// the group itself, since the groups to come will be new.
+TEST(TargetStatisticsTest, AGroupDoesNotTeachItself) {
+  base::Random random(8);
+  std::vector<std::string> shop;
+  std::vector<int64_t> y;
+  std::vector<uint64_t> keys;
+  for (uint64_t group = 0; group < 100; ++group) {
+    const int64_t target = random.uniform() < 0.5 ? 1 : 0;
+    for (int row = 0; row < 5; ++row) {
+      shop.push_back("s" + std::to_string(group));
+      y.push_back(target);
+      keys.push_back(group);
+    }
+  }
+  const table::Table table =
+      table_of({text_column("shop", shop), integer_column("y", table::ColumnType::kBoolean, y)});
+  ASSERT_OK_AND_ASSIGN(const Problem problem, understand(table, {.target = "y"}));
+  ASSERT_OK_AND_ASSIGN(const FeaturePlan plan, plan_features(table, problem, all_rows(problem)));
+  const auto auc = [&](const TargetStatistics& statistics) {
+    const std::vector<float> values = statistics.out_of_fold(all_rows(problem));
+    const std::vector<double> scores(values.begin(), values.end());
+    return *metric::evaluate("auc", {.labels = problem.labels, .predictions = scores});
+  };
+  EXPECT_GT(auc({table, problem, plan, problem.labels}), 0.9) << "its own rows tell";
+  EXPECT_LT(auc({table, problem, plan, problem.labels, {.keys = keys}}), 0.55);
+}
+
+TEST(TargetStatisticsTest, ByTimeOnlyThePastTeaches) {
+  std::vector<std::string> shop;
+  std::vector<int64_t> y;
+  std::vector<double> moments;
+  for (int i = 0; i < 800; ++i) {
+    shop.push_back("s" + std::to_string(i % 10));
+    y.push_back(i % 3 == 0 ? 1 : 0);
+    moments.push_back(800 - i);  // The file runs backwards.
+  }
+  std::vector<int64_t> other = y;
+  for (int i = 0; i < 400; ++i) {
+    other[static_cast<size_t>(i)] = 1;  // The later half only.
+  }
+  const auto values_of = [&](const std::vector<int64_t>& targets) {
+    const table::Table table = table_of(
+        {text_column("shop", shop), integer_column("y", table::ColumnType::kBoolean, targets)});
+    const Problem problem = *understand(table, {.target = "y"});
+    const FeaturePlan plan = *plan_features(table, problem, all_rows(problem));
+    const TargetStatistics statistics(table, problem, plan, problem.labels, {.moments = moments});
+    return statistics.out_of_fold(all_rows(problem));
+  };
+  const std::vector<float> before = values_of(y);
+  const std::vector<float> after = values_of(other);
+  ASSERT_EQ(before.size(), 800U);
+  for (size_t i = 400; i < 800; ++i) {
+    EXPECT_EQ(before[i], after[i]) << i;
+  }
+  EXPECT_NE(before[0], after[0]);
+}
+
+// Empty texts are missing and in no dictionary, however many there are.
+TEST(FeaturePlanTest, CountsBelongToTheirCategories) {
+  std::vector<std::string> city(1000, "x");
+  std::vector<int64_t> y;
+  for (size_t i = 0; i < 1000; ++i) {
+    city[i] = i % 2 == 0 ? "gone" : "c" + std::to_string(i * i % 41);
+    y.push_back(static_cast<int64_t>(i % 3 == 0));
+  }
+  table::Table table =
+      table_of({text_column("city", city), integer_column("y", table::ColumnType::kBoolean, y)});
+  for (std::string& text : table.mutable_columns()[0].dictionary) {
+    text = text == "gone" ? "" : text;
+  }
+  ASSERT_OK_AND_ASSIGN(const Problem problem, understand(table, {.target = "y"}));
+  ASSERT_OK_AND_ASSIGN(const FeaturePlan plan, plan_features(table, problem, all_rows(problem)));
+  const model::CategoryTable* counts = nullptr;
+  for (const PlannedTransform& planned : plan.transforms) {
+    const auto* each = std::get_if<model::CategoryTable>(&planned.transform);
+    counts = each != nullptr && each->kind == model::CategoryTableKind::kCount ? each : counts;
+  }
+  ASSERT_NE(counts, nullptr);
+  const model::Dictionary& dictionary = plan.dictionaries[0];
+  for (uint32_t code = 0; code < dictionary.kept_count; ++code) {
+    const auto count = std::count(city.begin(), city.end(), dictionary.entries[code]);
+    EXPECT_FLOAT_EQ(counts->values[code], std::log1p(static_cast<float>(count)));
+  }
 }
 
 // Where the target is pure noise, a statistic that saw its own row would still tell it.

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <string_view>
+#include <unordered_map>
 
 #include "base/status.h"
 
@@ -242,10 +244,12 @@ class Planner {
         ++seen[column.codes[row]];
       }
     }
-    std::sort(seen.begin(), seen.end(), std::greater<>());
-    // The dictionary keeps the most frequent first, so the counts fall in the same order.
+    std::unordered_map<std::string_view, uint32_t> count_of;
+    for (size_t code = 0; code < seen.size(); ++code) {
+      count_of.emplace(column.dictionary[code], seen[code]);
+    }
     for (uint32_t i = 0; i < dictionary.kept_count; ++i) {
-      table.values[i] = static_cast<float>(std::log1p(seen[i]));
+      table.values[i] = static_cast<float>(std::log1p(count_of[dictionary.entries[i]]));
     }
     table.values[dictionary.kept_count + 1] = std::numeric_limits<float>::quiet_NaN();
     return table;

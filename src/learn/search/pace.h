@@ -5,7 +5,7 @@
 // clock.
 //
 //   Pace pace(context.clock, settings.time_budget, context.cancel);
-//   if (pace.past(pace.search_end())) { ... }
+//   if (pace.left_until(pace.fit_end_s()) < 0) { ... }
 //
 // Thread safety: may be read by several threads.
 

@@ -3,12 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <memory>
+#include <new>
+#include <thread>
 #include <vector>
 
 #include "learn/calibrate.h"
 #include "learn/ensemble.h"
+#include "learn/parallel.h"
 #include "learn/sample_tables.h"
 #include "testing/status_matchers.h"
 
@@ -41,7 +45,61 @@ TEST(SpecTest, DependsOnItsNumberAndSeedOnly) {
   EXPECT_EQ(spec_of(2, options, 5000).learner, "boosting");
   EXPECT_NE(spec_of(20, options, 5000).describe(), spec_of(20, {.seed = 5}, 5000).describe());
   EXPECT_EQ(spec_of(1, {.linear = false}, 5000).learner, "boosting");
+  EXPECT_THAT(spec_of(2, options, 5000).describe(),
+              ::testing::AllOf(::testing::HasSubstr("min_child_weight 3"),
+                               ::testing::HasSubstr("subsample 0.85"),
+                               ::testing::HasSubstr("colsample_bytree 0.85")));
   EXPECT_EQ(spec_of(4, {.boosting = false}, 5000).learner, "linear");
+}
+
+// Memory may run out on any thread; the process must outlive it.
+TEST(SearchTest, MemoryThatRunsOutOnAHelperIsSaid) {
+  EXPECT_THROW(in_turn(64, 4,
+                       [](size_t job) {
+                         if (job >= 8) {
+                           throw std::bad_alloc();
+                         }
+                       }),
+               std::bad_alloc);
+  const Bed bed(binary_table(200, 2), "late");
+  Pace pace(base::system_clock(), std::nullopt, {});
+  const std::thread::id caller = std::this_thread::get_id();
+  SearchOptions options{.trials = 40, .threads = 3};
+  options.done = [caller](const Trial&) {
+    if (std::this_thread::get_id() != caller) {
+      throw std::bad_alloc();
+    }
+    return false;
+  };
+  EXPECT_THAT(search(*bed.bench, options, pace),
+              cromford::testing::StatusIs(absl::StatusCode::kResourceExhausted,
+                                          ::testing::HasSubstr("memory")));
+}
+
+// While one thread writes a checkpoint, the others go on: the checkpoint waits until further trials
+// are done, which it would for ever if it held the search up.
+TEST(SearchTest, ACheckpointHoldsNobodyUp) {
+  const Bed bed(binary_table(200, 2), "late");
+  Pace pace(base::system_clock(), std::nullopt, {});
+  std::atomic<size_t> done{0};
+  std::atomic<size_t> shown{0};
+  SearchOptions options{.trials = 8, .threads = 2};
+  options.done = [&](const Trial& trial) {
+    ++done;
+    done.notify_all();
+    return trial.spec.number > 0;
+  };
+  options.checkpoint = [&](const Trial& trial) {
+    EXPECT_FALSE(trial.margins.empty());
+    if (++shown == 1) {
+      for (size_t seen = done; seen < 4; seen = done) {
+        done.wait(seen);
+      }
+    }
+  };
+  ASSERT_OK_AND_ASSIGN(const std::vector<Trial> trials, search(*bed.bench, options, pace));
+  EXPECT_EQ(trials.size(), 9U);
+  EXPECT_GE(shown, 1U);
 }
 
 TEST(SearchTest, BaselineFirstThenTheTrialsAskedFor) {
@@ -151,6 +209,29 @@ TEST(CalibrateTest, IntervalsHoldTheirShareOfResiduals) {
   // The lower side leaves out a twentieth; the upper one, at 0, next to nothing.
   EXPECT_NEAR(static_cast<double>(inside) / static_cast<double>(margins.size()), 0.94, 0.03);
   EXPECT_EQ(interval.above, 0) << "all residuals are on one side";
+}
+
+// Rows without weight have no say: not in the interval, nor in the choice of the link.
+TEST(IntervalTest, GoesByWeight) {
+  table::Table table = regression_table(600, 3);
+  std::vector<double> weights;
+  for (size_t i = 0; i < 600; ++i) {
+    weights.push_back(i % 2 == 0 ? 1 : 0);
+  }
+  table.mutable_columns().push_back(number_column("weight", weights));
+  const Problem problem = *understand(table, {.target = "price", .weight_column = "weight"});
+  const Split split = *split_rows(table, problem, {});
+  const Pace pace(base::system_clock(), std::nullopt, {});
+  const auto bench = *Workbench::create(table, problem, split, {.with_boosting = false}, pace);
+  std::vector<double> margins;
+  for (const uint32_t position : bench->scored()) {
+    // Off by up to 1 where a row counts, wildly where it does not.
+    const double off = static_cast<double>(position % 100) / 50 - 1;
+    margins.push_back(bench->target(position) - (position % 2 == 0 ? off : 1000 * off));
+  }
+  const model::Interval interval = fit_interval(*bench, margins, 0.9);
+  EXPECT_NEAR(interval.below, 0.9, 0.11);
+  EXPECT_NEAR(interval.above, 0.9, 0.11);
 }
 
 }  // namespace

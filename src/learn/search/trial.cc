@@ -159,8 +159,8 @@ std::string TrialSpec::describe() const {
   const std::string shape = boosting.leaves > 0 ? fmt::format("leaves {}", boosting.leaves)
                                                 : fmt::format("depth {}", boosting.depth);
   return fmt::format(
-      "learning_rate {:.3g}, {}, least_weight {:.3g}, row_share {:.2g}, "
-      "column_share {:.2g}, l2 {:.3g}, l1 {:.3g}",
+      "learning_rate {:.3g}, {}, min_child_weight {:.3g}, subsample {:.2g}, "
+      "colsample_bytree {:.2g}, l2 {:.3g}, l1 {:.3g}",
       boosting.learning_rate, shape, boosting.least_weight, boosting.row_share,
       boosting.column_share, boosting.l2, boosting.l1);
 }

@@ -28,7 +28,7 @@ struct TrialSpec {
   uint32_t round_limit = 2000;
   double l2 = 1;  // Of linear.
 
-  // "learning_rate 0.1, depth 6, ..." for the leaderboard.
+  // "learning_rate 0.1, depth 6, ..." for the leaderboard, in the words of XGBoost's parameters.
   std::string describe() const;
 };
 

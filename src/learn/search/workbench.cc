@@ -79,10 +79,13 @@ void Workbench::set_targets() {
   targets_ = problem_.labels;
   if (link_ == model::Link::kLog1p) {
     for (double& target : targets_) {
-      target = std::log1p(target);
+      // Only rows of the test part, which nothing is fitted on, may be negative here.
+      target = std::log1p(std::max(target, 0.0));
     }
   }
-  statistics_ = std::make_unique<TargetStatistics>(table_, problem_, plan_, targets_);
+  statistics_ = std::make_unique<TargetStatistics>(
+      table_, problem_, plan_, targets_,
+      StatisticUnits{.keys = split_.keys, .moments = split_.moments});
 }
 
 void Workbench::set_scored() {
@@ -378,27 +381,34 @@ absl::StatusOr<double> Workbench::audition(const Pace& pace) const {
     return boosted.valid_loss;
   }
   double sum = 0;
+  double total = 0;
   const bool absolute = objective() == Objective::kAbsoluteError;
   for (size_t i = 0; i < valid.size(); ++i) {
+    const double weight = problem_.weights.empty() ? 1.0 : problem_.weights[valid[i]];
     const double gap =
         model::link_value(link_, boosted.valid_margins[i]) - problem_.labels[valid[i]];
-    sum += absolute ? std::abs(gap) : gap * gap;
+    sum += weight * (absolute ? std::abs(gap) : gap * gap);
+    total += weight;
   }
-  return sum / static_cast<double>(valid.size());
+  return total > 0 ? sum / total : 0;
 }
 
 absl::Status Workbench::choose_link(const Pace& pace) {
   if (problem_.task != metric::Task::kRegression) {
     return absl::OkStatus();
   }
-  const auto [lowest, highest] =
-      std::minmax_element(problem_.labels.begin(), problem_.labels.end());
-  std::vector<double> sorted = problem_.labels;
+  std::vector<double> sorted;
+  for (const uint32_t position : split_.work) {
+    sorted.push_back(problem_.labels[position]);
+  }
+  const auto [least, most] = std::minmax_element(sorted.begin(), sorted.end());
+  const double lowest = *least;
+  const double highest = *most;
   const size_t middle = sorted.size() / 2;
   std::nth_element(sorted.begin(), sorted.begin() + static_cast<ptrdiff_t>(middle), sorted.end());
   const double mean =
       std::accumulate(sorted.begin(), sorted.end(), 0.0) / static_cast<double>(sorted.size());
-  if (*lowest < 0 || *highest < 10 || mean < 1.15 * sorted[middle]) {
+  if (lowest < 0 || highest < 10 || mean < 1.15 * sorted[middle]) {
     return absl::OkStatus();
   }
   TRY(const double plain, audition(pace));
