@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "learn/problem.h"
+#include "learn/rows.h"
 
 namespace cromford::learn {
 namespace {
@@ -130,23 +131,6 @@ Role role_of(const Column& column, const Glance& glance) {
   const bool prose = glance.mean_words >= 2.5 && glance.distinct > 30 && share > 0.05;
   const bool phrases = glance.mean_words >= 1.9 && glance.distinct > 50 && share > 0.5;
   return prose || phrases ? Role::kText : Role::kCategory;
-}
-
-model::InputType input_type(ColumnType type) {
-  switch (type) {
-    case ColumnType::kBoolean:
-      return model::InputType::kBoolean;
-    case ColumnType::kDate:
-      return model::InputType::kDate;
-    case ColumnType::kTimestamp:
-      return model::InputType::kTimestamp;
-    case ColumnType::kText:
-      return model::InputType::kText;
-    case ColumnType::kInteger:
-    case ColumnType::kNumber:
-      break;
-  }
-  return model::InputType::kNumber;
 }
 
 // Why a column is no input; empty when it is one.
@@ -273,7 +257,7 @@ absl::Status choose_fields(const table::Table& table, const TrainSettings& setti
     }
     TRY(reject_infinities(column, glance));
     problem.fields.push_back({.column = i, .role = role_of(column, glance)});
-    problem.contract.push_back({.name = column.name, .type = input_type(column.type)});
+    problem.contract.push_back({.name = column.name, .type = input_type_of(column.type)});
   }
   if (problem.fields.empty()) {
     return base::invalid("no input column is left beside the target",

@@ -3,38 +3,20 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/assert.h"
 #include "learn/parallel.h"
 
 namespace cromford::learn {
 
-RowReader::RowReader(const table::Table& table, const Problem& problem)
-    : table_(table),
-      problem_(problem),
-      numbers_(problem.fields.size()),
-      texts_(problem.fields.size()),
-      views_(problem.fields.size()) {}
-
 model::RowBatch RowReader::read(std::span<const uint32_t> positions) {
-  for (size_t f = 0; f < problem_.fields.size(); ++f) {
-    const table::Column& column = table_.columns()[problem_.fields[f].column];
-    if (column.type != table::ColumnType::kText) {
-      numbers_[f].resize(positions.size());
-      for (size_t i = 0; i < positions.size(); ++i) {
-        numbers_[f][i] = cell_number(column, problem_.rows[positions[i]]);
-      }
-      views_[f].numbers = numbers_[f];
-      continue;
-    }
-    texts_[f].resize(positions.size());
-    for (size_t i = 0; i < positions.size(); ++i) {
-      const uint32_t row = problem_.rows[positions[i]];
-      // An empty text is missing, as in the rows that serving reads.
-      const std::string_view text = column.valid(row) ? column.text(row) : std::string_view();
-      texts_[f][i] = text.empty() ? std::string_view() : text;
-    }
-    views_[f].texts = texts_[f];
+  chosen_.clear();
+  for (const uint32_t position : positions) {
+    chosen_.push_back(problem_.rows[position]);
   }
-  return {.row_count = positions.size(), .columns = views_};
+  absl::StatusOr<ModelRows> rows = ModelRows::create(table_, problem_.contract, chosen_);
+  CROMFORD_ASSERT(rows.ok(), "each input has the type of its own column");
+  rows_ = *std::move(rows);
+  return rows_->batch(0, positions.size(), views_);
 }
 
 Matrix make_matrix(const table::Table& table, const Problem& problem,

@@ -1,7 +1,7 @@
 #pragma once
 
-// Rows of the table as raw rows of the model: the view through which training uses the very feature
-// pipeline that will serve.
+// Rows of the problem as raw rows of the model: the view through which training uses the very
+// feature pipeline that will serve, by the conversion of rows.h, as everything else.
 //
 //   RowReader reader(table, problem);
 //   pipeline.apply(reader.read({positions}), 0, positions.size(), scratch, features);
@@ -9,11 +9,12 @@
 // Thread safety: a reader belongs to one thread; several may read one table.
 
 #include <cstdint>
+#include <optional>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "learn/problem.h"
+#include "learn/rows.h"
 #include "model/features/pipeline.h"
 #include "model/row_batch.h"
 #include "table/table.h"
@@ -22,8 +23,8 @@ namespace cromford::learn {
 
 class RowReader {
  public:
-  // Both must outlive it.
-  RowReader(const table::Table& table, const Problem& problem);
+  // Both must outlive it; the problem's contract is that of the table.
+  RowReader(const table::Table& table, const Problem& problem) : table_(table), problem_(problem) {}
 
   // The rows at these positions of problem.rows; valid until the next call.
   model::RowBatch read(std::span<const uint32_t> positions);
@@ -31,9 +32,9 @@ class RowReader {
  private:
   const table::Table& table_;
   const Problem& problem_;
-  std::vector<std::vector<double>> numbers_;
-  std::vector<std::vector<std::string_view>> texts_;
-  std::vector<model::ColumnView> views_;
+  std::vector<uint32_t> chosen_;
+  std::optional<ModelRows> rows_;
+  ModelRows::BatchViews views_;
 };
 
 // Features of many rows: row-major [row_count x column_count].

@@ -30,6 +30,7 @@ Json split_json(const Workbench& bench) {
                  {"validation", split.validation},
                  {"folds", split.folds.size()},
                  {"train_rows", split.work.size()},
+                 {"development_rows", split.work.size()},
                  {"test_rows", split.test.size()}};
   if (problem.time_column.has_value()) {
     const table::Column& column = bench.table().columns()[*problem.time_column];
