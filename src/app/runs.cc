@@ -35,7 +35,7 @@ absl::StatusOr<base::Json> read_settings(const base::Json& request) {
   RequestReader budget(reader.object_or_empty("budget"), "the budget", "/budget");
   settings["budget"] = {{"time", budget.text_or("time", "")},
                         {"memory", budget.text_or("memory", "")},
-                        {"trials", budget.integer_or("trials", 0, 0, 100'000)}};
+                        {"trials", budget.integer_or("trials", 0, 1, 100'000)}};
   budget.finish(reader);
   reader.allow({"dataset", "model"});
   TRY(reader.finish());

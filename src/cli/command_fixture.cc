@@ -1,6 +1,8 @@
 #include "cli/command_fixture.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 
 #include <fstream>
 
@@ -48,6 +50,9 @@ void CommandTest::run_server_on_home() {
   std::filesystem::create_directories(folder_.path() / "home" / "run");
   write_file("home/run/server.json",
              fmt::format(R"({{"http":"{}","token":"owner-token","pid":1}})", server_.address()));
+  write_file("home/run/lock", "1\n");
+  lock_.emplace(::open((folder_.path() / "home/run/lock").c_str(), O_RDWR | O_CLOEXEC));
+  EXPECT_EQ(flock(lock_->get(), LOCK_EX | LOCK_NB), 0);
 }
 
 std::string CommandTest::write_file(const std::string& name, const std::string& text) {

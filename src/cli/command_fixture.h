@@ -14,10 +14,12 @@
 
 #include <atomic>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "cli/cli.h"
 #include "cli/scripted_server.h"
 #include "testing/temp_dir.h"
@@ -30,7 +32,8 @@ class CommandTest : public ::testing::Test {
   int run(std::vector<std::string> arguments);
   int run_bare(std::vector<std::string> arguments);
 
-  // Writes home/run/server.json, so that commands without --url find the scripted server.
+  // Writes home/run/server.json and holds the home's lock, so that commands without --url find the
+  // scripted server.
   void run_server_on_home();
   std::string write_file(const std::string& name, const std::string& text);
 
@@ -43,6 +46,7 @@ class CommandTest : public ::testing::Test {
 
   ScriptedServer server_;
   testing::TempDir folder_;
+  std::optional<base::Descriptor> lock_;
   std::map<std::string, std::string> variables_;
   bool terminal_ = false;
   bool on_home_ = false;

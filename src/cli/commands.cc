@@ -165,7 +165,8 @@ std::vector<Command> train_commands() {
         {"train late --target late --time-column date --time 5m", "five minutes, split by time"},
         {"train houses@2 --target price --metric mae --ignore id,notes", "judged by mean error"},
         {"train late --target late --trials 20 --seed 7", "the same model on every machine"}},
-       "Ctrl-C stops the search and keeps the best model so far; a second one quits.",
+       "Ctrl-C stops the search, keeps the best model so far and ends with 130; a second one "
+       "quits.",
        train},
       {"run list",
        "all training runs",

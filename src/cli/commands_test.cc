@@ -210,10 +210,11 @@ TEST_F(CommandsTest, TheFirstInterruptKeepsTheBestModel) {
   on("POST", "/runs/j1:cancel", {200, "{}"});
   on("GET", "/runs/j1", {200, std::string(kRunDocument)});
   on_sleep_ = [this] { interrupts_ = 1; };
-  EXPECT_EQ(run({"train", "flights", "--target", "late"}), 0);
+  EXPECT_EQ(run({"train", "flights", "--target", "late"}), 130);
   EXPECT_EQ(server_.requests(in_project("POST", "/runs/j1:cancel")).size(), 1U);
   EXPECT_THAT(err_, HasSubstr("the best model so far is kept"));
   EXPECT_THAT(err_, HasSubstr("made late@3"));
+  EXPECT_THAT(err_, HasSubstr("the training was stopped; late@3 is the best model up to then"));
 }
 
 TEST_F(CommandsTest, TheSecondInterruptQuits) {
@@ -332,6 +333,9 @@ TEST_F(CommandsTest, PredictScoresADatasetToStandardOutput) {
 }
 
 TEST_F(CommandsTest, PredictRefusesHalfQuestions) {
+  const std::string same = write_file("same.csv", "a\n1\n");
+  EXPECT_EQ(run({"predict", "--model", "m", "--input", same, "--output", same}), 2);
+  EXPECT_THAT(err_, HasSubstr("--input and --output are the same file"));
   EXPECT_EQ(run({"predict", "--input", "a.csv", "--output", "b.csv"}), 2);
   EXPECT_THAT(err_, HasSubstr("either --model or --endpoint"));
   EXPECT_EQ(run({"predict", "--model", "m", "--output", "b.csv"}), 2);
@@ -511,6 +515,23 @@ TEST_F(CommandsTest, DetachNeedsAServerThatStays) {
   EXPECT_EQ(run_bare({"train", "d", "--target", "y", "--detach"}), 2);
   EXPECT_THAT(err_, HasSubstr("--detach needs a running server"));
   EXPECT_TRUE(server_.requests().empty());
+}
+
+// After kill -9 the file stays, and any program may have got the port meanwhile.
+TEST_F(CommandsTest, WithoutTheHomesLockNobodyGetsTheTokenOfItsFile) {
+  run_server_on_home();
+  lock_.reset();
+  ScriptedServer hosted;
+  int alive = 0;
+  environment_.host =
+      [&](const std::filesystem::path&) -> absl::StatusOr<std::unique_ptr<HostedServer>> {
+    return std::make_unique<FakeHosted>(hosted.url(), alive);
+  };
+  server_.on("GET /healthz", {200, "{}"});
+  hosted.on("GET /api/v1/projects/default/jobs", {200, R"({"jobs":[]})"});
+  EXPECT_EQ(run({"job", "list"}), 0);
+  EXPECT_TRUE(server_.requests().empty());
+  EXPECT_EQ(hosted.requests().size(), 1U);
 }
 
 TEST_F(CommandsTest, AFileOfADeadServerDoesNotMislead) {

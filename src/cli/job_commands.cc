@@ -72,7 +72,7 @@ absl::Status job_log(const Invocation& call, Session& session) {
   if (session.output().json()) {
     session.output().document(base::Json::object({{"log", answer.body}}));
   } else {
-    session.output().raw(answer.body);
+    session.output().text(answer.body);
   }
   return absl::OkStatus();
 }

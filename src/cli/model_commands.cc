@@ -111,7 +111,7 @@ absl::Status model_card(const Invocation& call, Session& session) {
   if (!answer.ok()) {
     return with_nearest_name(answer.status(), session, "models", model.name);
   }
-  session.output().raw(answer->body);
+  session.output().text(answer->body);
   if (!answer->body.ends_with('\n')) {
     session.output().raw("\n");
   }

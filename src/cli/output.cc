@@ -43,21 +43,13 @@ std::string painted(std::string_view text, Colour colour) {
   return escape.empty() ? std::string(text) : fmt::format("{}{}\x1b[0m", escape, text);
 }
 
-// Control characters of data must not steer the terminal.
-std::string harmless(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += byte < 0x20 || byte == 0x7f ? ' ' : c;
-  }
-  return out;
+bool is_line_break_or_tab(char c) {
+  return c == '\t' || c == '\n' || c == '\r';
 }
 
 std::string one_line(std::string_view text) {
   std::string out(text);
-  std::replace_if(
-      out.begin(), out.end(), [](char c) { return c == '\t' || c == '\n' || c == '\r'; }, ' ');
+  std::replace_if(out.begin(), out.end(), is_line_break_or_tab, ' ');
   return out;
 }
 
@@ -82,6 +74,34 @@ bool wants_colour(const Environment& environment, bool terminal) {
   const auto no_color = environment.variable("NO_COLOR");
   const auto term = environment.variable("TERM");
   return (!no_color || no_color->empty()) && term != "dumb";
+}
+
+}  // namespace
+
+std::string harmless(std::string_view text) {
+  const bool utf8 = base::is_utf8(text);
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+    if ((byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7f || (!utf8 && byte >= 0x80)) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else if (byte == 0xc2 && next < 0xa0) {
+      out += fmt::format("\\x{:02x}", next);  // U+0080 to U+009F steer a terminal as ESC does.
+      ++i;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+namespace {
+
+// Of a table for people: on one line, and harmless.
+std::string in_cell(std::string_view text) {
+  return harmless(one_line(text));
 }
 
 }  // namespace
@@ -188,9 +208,9 @@ std::vector<size_t> TextTable::widths(size_t width) const {
   std::vector<size_t> result;
   size_t total = 0;
   for (size_t i = 0; i < columns_.size(); ++i) {
-    size_t widest = shown_width(columns_[i].title);
+    size_t widest = shown_width(in_cell(columns_[i].title));
     for (const auto& row : rows_) {
-      widest = std::max(widest, shown_width(row[i].shown));
+      widest = std::max(widest, shown_width(in_cell(row[i].shown)));
     }
     result.push_back(widest);
     total += widest + (i == 0 ? 0 : 2);
@@ -211,7 +231,7 @@ std::string TextTable::aligned(size_t width, bool colour, std::string_view inden
   const std::vector<size_t> column_widths = widths(room);
   std::string out;
   const auto put = [&](size_t i, const std::string& text, Colour paint) {
-    const std::string shown = cut(harmless(text), column_widths[i]);
+    const std::string shown = cut(in_cell(text), column_widths[i]);
     const std::string blanks(column_widths[i] - shown_width(shown), ' ');
     const std::string body = colour ? painted(shown, paint) : shown;
     const bool last = i + 1 == columns_.size();
@@ -265,6 +285,15 @@ std::string Output::paint(std::string_view text, Colour colour, bool on_err) con
   return (on_err ? colour_err_ : colour_out_) ? painted(text, colour) : std::string(text);
 }
 
+// What stands in data, names and files must not steer the terminal; a pipe gets it as it is.
+std::string Output::for_out(std::string_view text) const {
+  return environment_.out_is_terminal ? harmless(text) : std::string(text);
+}
+
+std::string Output::for_err(std::string_view text) const {
+  return environment_.err_is_terminal ? harmless(text) : std::string(text);
+}
+
 void Output::before_out() {
   progress("");
 }
@@ -313,14 +342,14 @@ void Output::facts(const Facts& facts) {
 void Output::line(std::string_view text) {
   if (!options_.json) {
     before_out();
-    *environment_.out << text << "\n";
+    *environment_.out << for_out(text) << "\n";
   }
 }
 
 void Output::heading(std::string_view text) {
   if (for_people()) {
     before_out();
-    *environment_.out << "\n" << paint(text, Colour::kBold, false) << "\n";
+    *environment_.out << "\n" << paint(for_out(text), Colour::kBold, false) << "\n";
   }
 }
 
@@ -329,17 +358,22 @@ void Output::raw(std::string_view bytes) {
   environment_.out->write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
+void Output::text(std::string_view text) {
+  before_out();
+  *environment_.out << for_out(text);
+}
+
 void Output::note(std::string_view text) {
   if (!options_.quiet) {
     before_err();
-    *environment_.err << text << "\n";
+    *environment_.err << for_err(text) << "\n";
     environment_.err->flush();
   }
 }
 
 void Output::warning(std::string_view text) {
   before_err();
-  *environment_.err << paint("warning:", Colour::kYellow, true) << " " << text << "\n";
+  *environment_.err << paint("warning:", Colour::kYellow, true) << " " << for_err(text) << "\n";
 }
 
 void Output::error(const absl::Status& status) {
@@ -348,17 +382,18 @@ void Output::error(const absl::Status& status) {
     *environment_.err << base::dump_json(problem_document(status)) << "\n";
     return;
   }
-  *environment_.err << paint("error:", Colour::kRed, true) << " " << base::message(status) << "\n";
+  *environment_.err << paint("error:", Colour::kRed, true) << " " << for_err(base::message(status))
+                    << "\n";
   const std::vector<base::FieldError> fields = base::field_errors(status);
   for (size_t i = 0; i < std::min(fields.size(), kFieldsShown); ++i) {
-    *environment_.err << "  " << fields[i].pointer << ": " << fields[i].detail << "\n";
+    *environment_.err << for_err(fmt::format("  {}: {}\n", fields[i].pointer, fields[i].detail));
   }
   if (fields.size() > kFieldsShown) {
     *environment_.err << fmt::format("  and {} more\n", fields.size() - kFieldsShown);
   }
   const std::string remedy = base::remedy(status);
   if (!remedy.empty()) {
-    *environment_.err << paint("remedy:", Colour::kCyan, true) << " " << remedy << "\n";
+    *environment_.err << paint("remedy:", Colour::kCyan, true) << " " << for_err(remedy) << "\n";
   }
 }
 
@@ -366,13 +401,13 @@ void Output::progress(std::string_view text) {
   if (!animated() || (text.empty() && !progress_shown_)) {
     return;
   }
-  *environment_.err << "\r\x1b[K" << cut(text, width() - 1) << std::flush;
+  *environment_.err << "\r\x1b[K" << cut(one_line(for_err(text)), width() - 1) << std::flush;
   progress_shown_ = !text.empty();
 }
 
 bool Output::ask(std::string_view question) {
   before_err();
-  *environment_.err << question << " [y/N] " << std::flush;
+  *environment_.err << for_err(question) << " [y/N] " << std::flush;
   std::string answer;
   std::getline(*environment_.in, answer);
   const std::string word = base::lower(base::trim(answer));

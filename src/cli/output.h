@@ -2,7 +2,8 @@
 
 // What a command shows, and where: data on standard output, everything else on standard error.
 // Tables are aligned and humanised on a terminal, tab-separated with raw values when piped, and
-// left out with --json, where standard output is exactly one JSON document.
+// left out with --json, where standard output is exactly one JSON document. Control characters of
+// what is shown are escaped where a terminal would obey them.
 //
 //   Output output(environment, {.json = false, .quiet = false});
 //   TextTable table({{"NAME"}, {"ROWS", Align::kRight}});
@@ -54,6 +55,9 @@ Cell coloured(std::string text, Colour colour);
 std::string with_thousands(int64_t count);
 // How many columns of a terminal the text takes (code points; no wide characters).
 size_t shown_width(std::string_view text);
+// `text` with its control characters (but line breaks and tabs) written as \x1b, and all bytes
+// from 0x80 on as well where it is not UTF-8.
+std::string harmless(std::string_view text);
 
 class TextTable {
  public:
@@ -118,6 +122,8 @@ class Output {
   void heading(std::string_view text);
   // Bytes as they are, also with --json: files and logs that were asked for.
   void raw(std::string_view bytes);
+  // A document of text that was asked for, also with --json: a log.
+  void text(std::string_view text);
 
   // On standard error; notes not with --quiet.
   void note(std::string_view text);
@@ -135,6 +141,8 @@ class Output {
   size_t width() const;
 
  private:
+  std::string for_out(std::string_view text) const;
+  std::string for_err(std::string_view text) const;
   void before_out();
   void before_err();
 

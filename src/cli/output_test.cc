@@ -67,9 +67,41 @@ TEST_F(OutputTest, ColumnsThatShrinkAreCutToTheTerminal) {
 }
 
 TEST_F(OutputTest, ControlCharactersOfDataDoNotReachTheTerminal) {
-  TextTable table({{"TEXT"}});
-  table.add({"\x1b[31mred"});
-  EXPECT_EQ(table.aligned(80, false), "TEXT\n [31mred\n");
+  TextTable table({{"TEXT"}, {"N"}});
+  table.add({"\x1b[31mred", "1"});
+  EXPECT_EQ(table.aligned(80, false), "TEXT         N\n\\x1b[31mred  1\n");
+  be_terminal();
+  Output output(environment_, {});
+  output.line("a\x1b[2J\tb");
+  output.text("log\x07\n");
+  output.heading("\x7f");
+  output.note("n\x1b");
+  output.warning("w\x1b");
+  output.error(base::with_field_error(base::invalid("e\x1b", "r\x1b"), {"/a\x1b", "f\x1b"}));
+  output.progress("p\x1b");
+  EXPECT_FALSE(output.ask("q\x1b"));
+  EXPECT_EQ(out_.str(), "a\\x1b[2J\tb\nlog\\x07\n\n\\x7f\n");
+  EXPECT_EQ(err_.str(),
+            "n\\x1b\nwarning: w\\x1b\nerror: e\\x1b\n  /a\\x1b: f\\x1b\n"
+            "remedy: r\\x1b\n\r\x1b[Kp\\x1b\r\x1b[Kq\\x1b [y/N] ");
+}
+
+TEST_F(OutputTest, APipeGetsTextsAsTheyAre) {
+  Output output(environment_, {});
+  output.line("a\x1b[2J");
+  output.text("log\x07");
+  EXPECT_EQ(out_.str(), "a\x1b[2J\nlog\x07");
+}
+
+TEST(HarmlessTest, ControlCharactersOfEveryEncodingAreEscaped) {
+  EXPECT_EQ(harmless("Ümläut\n\t…"), "Ümläut\n\t…");
+  EXPECT_EQ(harmless("\xc2\x9b"
+                     "31m\xc2\xa0"),
+            "\\x9b31m\xc2\xa0");
+  EXPECT_EQ(harmless("\x9b"
+                     "31m"),
+            "\\x9b31m");
+  EXPECT_EQ(harmless(std::string_view("\0\r", 2)), "\\x00\\x0d");
 }
 
 TEST_F(OutputTest, ColourOnlyOnATerminalAndWithoutNoColor) {

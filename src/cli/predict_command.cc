@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/status.h"
@@ -54,6 +55,17 @@ absl::StatusOr<std::string> output_format(const std::string& file) {
                        "let --output end in .csv or .parquet");
 }
 
+// Predictions that replace the rows they came from are nearly always a slip.
+absl::Status check_other_file(const std::string& input, const std::string& output) {
+  std::error_code error;
+  if (input.empty() || input == "-" || output == "-" ||
+      !std::filesystem::equivalent(input, output, error)) {
+    return absl::OkStatus();
+  }
+  return base::invalid(fmt::format("--input and --output are the same file, {}", output),
+                       "let --output name another file");
+}
+
 absl::StatusOr<base::Json> start(const Invocation& call, Session& session, const VersionPath& model,
                                  const std::string& format) {
   const std::string path = model.path + ":score";
@@ -87,6 +99,7 @@ absl::Status predict(const Invocation& call, Session& session) {
   }
   const std::string file = call.text("--output");
   TRY(const std::string format, output_format(file));
+  TRY(check_other_file(call.text("--input"), file));
   TRY(const VersionPath model, scoring_model(call, session));
   const absl::StatusOr<base::Json> started = start(call, session, model, format);
   if (!started.ok()) {

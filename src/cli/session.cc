@@ -1,12 +1,16 @@
 #include "cli/session.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/descriptor.h"
 #include "base/name.h"
 #include "base/status.h"
 #include "cli/json_fields.h"
@@ -64,8 +68,18 @@ absl::StatusOr<std::unique_ptr<Session>> Session::create(const Invocation& call,
   return session;
 }
 
+// Whether a server holds the lock of the home (store/home.h): the kernel lets it go with the
+// process, while server.json outlives a kill.
+bool Session::home_is_held() const {
+  const base::Descriptor lock(::open((home_ / "run" / "lock").c_str(), O_RDONLY | O_CLOEXEC));
+  return lock.get() >= 0 && flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 ClientOptions Session::named_in_home() const {
   ClientOptions options;
+  if (!home_is_held()) {
+    return options;  // Whoever listens at that address now must not get the owner's token.
+  }
   const absl::StatusOr<std::string> text =
       read_text_file(home_ / "run" / "server.json", kServerFileMax);
   const absl::StatusOr<base::Json> file =

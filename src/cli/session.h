@@ -79,6 +79,7 @@ class Session {
       : environment_(environment), output_(environment, options) {}
 
   absl::Status open();
+  bool home_is_held() const;
   // How to reach the server that home/run/server.json tells of; its url is empty without one.
   ClientOptions named_in_home() const;
 

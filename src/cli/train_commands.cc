@@ -142,6 +142,7 @@ absl::Status train(const Invocation& call, Session& session) {
   print_run(run, output);
   const std::string model = text_field(result, "model");
   const std::string version = text_field(result, "model_version");
+  const bool is_stopped = text_field(job, "state") == "cancelled";
   if (version.empty()) {
     return base::cancelled("the training was stopped before there was a model");
   }
@@ -150,7 +151,11 @@ absl::Status train(const Invocation& call, Session& session) {
                   "      cromford predict --model {0}@{1} --input FILE --output FILE\n"
                   "      cromford deploy {0}@{1} --endpoint {0}",
                   model, version));
-  return absl::OkStatus();
+  // A script has to tell a training that was cut from a whole one.
+  return is_stopped
+             ? base::cancelled(fmt::format(
+                   "the training was stopped; {}@{} is the best model up to then", model, version))
+             : absl::OkStatus();
 }
 
 absl::Status run_list(const Invocation& call, Session& session) {

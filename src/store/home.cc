@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "base/descriptor.h"
@@ -27,6 +29,8 @@ constexpr int64_t kFormat = 1;
 constexpr std::string_view kFormatText = "cromford home ";
 constexpr std::string_view kRestore = "put back a copy of the whole directory";
 constexpr uint64_t kSmallFileBytes = 4096;
+constexpr int kLockRetries = 20;
+constexpr std::chrono::milliseconds kLockPause{10};
 
 fs::path format_file(const fs::path& root) {
   return root / "format";
@@ -105,7 +109,13 @@ absl::StatusOr<int> take_lock(const fs::path& root, base::FileSystem& files) {
   if (lock < 0) {
     return base::errno_status(errno, "open", path);
   }
-  if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+  int failed = flock(lock, LOCK_EX | LOCK_NB);
+  // A client that looks whether the lock is held has it, shared, for the blink of an eye.
+  for (int i = 0; i < kLockRetries && failed != 0 && errno == EWOULDBLOCK; ++i) {
+    std::this_thread::sleep_for(kLockPause);
+    failed = flock(lock, LOCK_EX | LOCK_NB);
+  }
+  if (failed != 0) {
     const int error = errno;
     ::close(lock);
     if (error != EWOULDBLOCK) {
