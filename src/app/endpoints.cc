@@ -154,41 +154,39 @@ absl::StatusOr<base::Json> Factory::deploy(const std::string& project, const std
   return endpoint(project, name);
 }
 
+absl::StatusOr<base::Json> Factory::replan_endpoint(
+    const std::string& project, const std::string& name, const IfMatch& if_match, EtagRule rule,
+    const std::function<absl::StatusOr<base::Json>(const base::Json& before,
+                                                   const std::string& at)>& plan) {
+  const std::scoped_lock lock(deploy_mutex_);
+  TRY(const store::Document document, find_endpoint(*context_, project, name));
+  TRY(check_etag(document, if_match, rule));
+  const std::string at = base::format_time(context_->clock->now());
+  TRY(change_endpoint(project, document,
+                      [&](const base::Json& before) { return plan(before, at); }));
+  return endpoint(project, name);
+}
+
 absl::StatusOr<base::Json> Factory::split_endpoint(const std::string& project,
                                                    const std::string& name,
                                                    const base::Json& request,
                                                    const IfMatch& if_match) {
-  const std::scoped_lock lock(deploy_mutex_);
-  TRY(const store::Document document, find_endpoint(*context_, project, name));
-  TRY(check_etag(document, if_match, EtagRule::kRequired));
-  const std::string at = base::format_time(context_->clock->now());
-  TRY(change_endpoint(project, document,
-                      [&](const base::Json& before) { return plan_split(before, request, at); }));
-  return endpoint(project, name);
+  return replan_endpoint(project, name, if_match, EtagRule::kRequired,
+                         [&](const base::Json& before, const std::string& at) {
+                           return plan_split(before, request, at);
+                         });
 }
 
 absl::StatusOr<base::Json> Factory::promote_endpoint(const std::string& project,
                                                      const std::string& name,
                                                      const IfMatch& if_match) {
-  const std::scoped_lock lock(deploy_mutex_);
-  TRY(const store::Document document, find_endpoint(*context_, project, name));
-  TRY(check_etag(document, if_match, EtagRule::kRequired));
-  const std::string at = base::format_time(context_->clock->now());
-  TRY(change_endpoint(project, document,
-                      [&](const base::Json& before) { return plan_promotion(before, at); }));
-  return endpoint(project, name);
+  return replan_endpoint(project, name, if_match, EtagRule::kRequired, plan_promotion);
 }
 
 absl::StatusOr<base::Json> Factory::rollback_endpoint(const std::string& project,
                                                       const std::string& name,
                                                       const IfMatch& if_match) {
-  const std::scoped_lock lock(deploy_mutex_);
-  TRY(const store::Document document, find_endpoint(*context_, project, name));
-  TRY(check_etag(document, if_match, EtagRule::kOptional));
-  const std::string at = base::format_time(context_->clock->now());
-  TRY(change_endpoint(project, document,
-                      [&](const base::Json& before) { return plan_rollback(before, at); }));
-  return endpoint(project, name);
+  return replan_endpoint(project, name, if_match, EtagRule::kOptional, plan_rollback);
 }
 
 absl::Status Factory::delete_endpoint(const std::string& project, const std::string& name,

@@ -12,9 +12,10 @@
 namespace cromford::app {
 namespace {
 
-// What both kinds hand to their workers: the package, and the stored table where there is one.
-absl::StatusOr<base::Json> worker_input(const Context& context, const flow::Job& job,
-                                        const base::Json& payload) {
+// What both kinds hand to their workers: the payload with the files that it names, the package
+// and the stored table where there is one.
+absl::StatusOr<flow::WorkerSpec> worker_spec(const Context& context, const flow::Job& job) {
+  TRY(const base::Json payload, base::parse_json(job.payload));
   base::Json input = payload;
   TRY(const Versioned model,
       find_reference(context, "model", job.project, payload.value("model", std::string())));
@@ -27,7 +28,8 @@ absl::StatusOr<base::Json> worker_input(const Context& context, const flow::Job&
     TRY(const table::StoredTable stored, verified_table(context, version));
     input["table"] = stored_table_json(stored);
   }
-  return input;
+  return flow::WorkerSpec{.input = base::dump_json(input),
+                          .memory_limit_bytes = context.options.job_memory_bytes};
 }
 
 class EvaluateKind final : public flow::JobKind {
@@ -37,10 +39,7 @@ class EvaluateKind final : public flow::JobKind {
 
   absl::StatusOr<flow::WorkerSpec> prepare(const flow::Job& job,
                                            const std::filesystem::path& /*work_dir*/) override {
-    TRY(const base::Json payload, base::parse_json(job.payload));
-    TRY(const base::Json input, worker_input(context_, job, payload));
-    return flow::WorkerSpec{.input = base::dump_json(input),
-                            .memory_limit_bytes = context_.options.job_memory_bytes};
+    return worker_spec(context_, job);
   }
 
   absl::StatusOr<std::string> finish(const flow::Job& job, std::string_view worker_result,
@@ -64,10 +63,7 @@ class ScoreKind final : public flow::JobKind {
 
   absl::StatusOr<flow::WorkerSpec> prepare(const flow::Job& job,
                                            const std::filesystem::path& /*work_dir*/) override {
-    TRY(const base::Json payload, base::parse_json(job.payload));
-    TRY(const base::Json input, worker_input(context_, job, payload));
-    return flow::WorkerSpec{.input = base::dump_json(input),
-                            .memory_limit_bytes = context_.options.job_memory_bytes};
+    return worker_spec(context_, job);
   }
 
   absl::StatusOr<std::string> finish(const flow::Job& job, std::string_view worker_result,

@@ -16,6 +16,7 @@
 #include "app/context.h"
 #include "app/pipeline_steps.h"
 #include "app/queries.h"
+#include "app/resources.h"
 #include "base/limits.h"
 #include "serve/predict_json.h"
 #include "serve/registry.h"
@@ -150,6 +151,11 @@ class Factory final : public App {
   absl::Status open_endpoints();
   // Makes what a document says true in the registry.
   absl::Status publish(const std::string& project, const base::Json& endpoint);
+  // Commits what `plan` makes of the endpoint's body at this moment, and gives the endpoint.
+  absl::StatusOr<base::Json> replan_endpoint(
+      const std::string& project, const std::string& name, const IfMatch& if_match, EtagRule rule,
+      const std::function<absl::StatusOr<base::Json>(const base::Json& before,
+                                                     const std::string& at)>& plan);
   // Commits what `change` makes of the endpoint's body, if nobody was faster, and publishes it.
   absl::Status change_endpoint(
       const std::string& project, const store::Document& document,
@@ -163,7 +169,7 @@ class Factory final : public App {
   serve::Registry registry_;
   std::mutex engine_mutex_;
   std::unique_ptr<table::Engine> engine_;
-  std::mutex deploy_mutex_;  // Endpoints are changed one at a time.
+  std::mutex deploy_mutex_;              // Endpoints are changed one at a time.
   base::Time started_at_;
 };
 

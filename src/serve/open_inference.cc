@@ -24,7 +24,6 @@ constexpr std::string_view kShape =
     R"(send {"inputs": [{"name": "COLUMN", "shape": [1], "datatype": "FP64", "data": [1.5]}, ...]})";
 constexpr std::string_view kIdName = "id";
 // A thread that answered a larger body gives its memory back.
-constexpr size_t kKeptBodyBytes = size_t{1} << 20;
 
 enum class Output { kPrediction, kProbabilities, kLower, kUpper, kId };
 constexpr std::array kOutputNames = {"prediction", "probabilities", "lower", "upper", "id"};
@@ -435,23 +434,8 @@ void append_tensor_metadata(std::string& out, std::string_view name, std::string
 
 absl::Status open_inference_infer(const PredictContext& context, const Endpoint& endpoint,
                                   const InferRequest& request, Scratch& scratch, std::string& out) {
-  const auto start = context.clock.monotonic();
-  Scratch::Impl& memory = *scratch;
-  Inference work(context, endpoint, request, memory);
-  absl::Status status = work.answer(out);
-  if (status.ok()) {
-    const auto latency = context.clock.monotonic() - start;
-    count_answered(endpoint, memory, static_cast<uint64_t>(latency.count()));
-    if (endpoint.has_shadows()) {
-      score_shadows(context, endpoint, memory, work.row_count());
-    }
-  } else {
-    endpoint.refused().count({.failed = true});
-  }
-  if (request.body.size() > kKeptBodyBytes) {
-    memory.shrink();
-  }
-  return status;
+  Inference work(context, endpoint, request, *scratch);
+  return answer_and_count(context, endpoint, *scratch, request.body.size(), work, out);
 }
 
 absl::StatusOr<std::string> open_inference_metadata(const Endpoint& endpoint,

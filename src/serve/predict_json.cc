@@ -24,7 +24,6 @@ constexpr std::string_view kShape =
 constexpr std::string_view kUnknownRemedy =
     "leave the column out, or add ?unknown=ignore to the address";
 // A thread that answered a larger body gives its memory back.
-constexpr size_t kKeptBodyBytes = size_t{1} << 20;
 
 // The value of a column as it came, for a reason.
 void append_raw_value(std::string& out, const model::InputColumn& column,
@@ -380,23 +379,8 @@ class Request {
 
 absl::Status predict_json(const PredictContext& context, const Endpoint& endpoint,
                           const PredictJsonRequest& request, Scratch& scratch, std::string& out) {
-  const auto start = context.clock.monotonic();
-  Scratch::Impl& memory = *scratch;
-  Request work(context, endpoint, request, memory);
-  absl::Status status = work.answer(out);
-  if (status.ok()) {
-    const auto latency = context.clock.monotonic() - start;
-    count_answered(endpoint, memory, static_cast<uint64_t>(latency.count()));
-    if (endpoint.has_shadows()) {
-      score_shadows(context, endpoint, memory, work.row_count());
-    }
-  } else {
-    endpoint.refused().count({.failed = true});
-  }
-  if (request.body.size() > kKeptBodyBytes) {
-    memory.shrink();
-  }
-  return status;
+  Request work(context, endpoint, request, *scratch);
+  return answer_and_count(context, endpoint, *scratch, request.body.size(), work, out);
 }
 
 }  // namespace cromford::serve

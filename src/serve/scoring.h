@@ -117,4 +117,28 @@ void score_shadows(const PredictContext& context, const Endpoint& endpoint, Scra
 // Counts the answered request for every version that had rows of it.
 void count_answered(const Endpoint& endpoint, const Scratch::Impl& memory, uint64_t latency_ns);
 
+// Has `work` (which has answer() and row_count()) write the answer of a request, and does what is
+// the same for every body format: counting, shadows, giving back the memory of a large body.
+template <typename Work>
+absl::Status answer_and_count(const PredictContext& context, const Endpoint& endpoint,
+                              Scratch::Impl& memory, size_t body_bytes, Work& work,
+                              std::string& out) {
+  constexpr size_t kKeptBodyBytes = size_t{1} << 20;
+  const auto start = context.clock.monotonic();
+  absl::Status status = work.answer(out);
+  if (status.ok()) {
+    const auto latency = context.clock.monotonic() - start;
+    count_answered(endpoint, memory, static_cast<uint64_t>(latency.count()));
+    if (endpoint.has_shadows()) {
+      score_shadows(context, endpoint, memory, work.row_count());
+    }
+  } else {
+    endpoint.refused().count({.failed = true});
+  }
+  if (body_bytes > kKeptBodyBytes) {
+    memory.shrink();
+  }
+  return status;
+}
+
 }  // namespace cromford::serve
