@@ -427,6 +427,9 @@ TEST(PipelineTextTest, RelativeSourcesAreMadeAbsolute) {
   const std::string untouched = "d:\n  source: {url: \"https://x/file: y\"}\n  file: a\n";
   EXPECT_EQ(with_absolute_sources(untouched, "/h"), untouched);
   EXPECT_EQ(with_absolute_sources("d:\n  source: {file: }", "/h"), "d:\n  source: {file: }");
+  // Lines keep their numbers, which errors name.
+  EXPECT_EQ(with_absolute_sources("\n\nd: 1\n\n", "/h"), "\n\nd: 1\n\n");
+  EXPECT_EQ(with_absolute_sources("", "/h"), "");
   EXPECT_EQ(with_absolute_sources("d:\n  source: {files: [", "/h"), "d:\n  source: {files: [");
 }
 

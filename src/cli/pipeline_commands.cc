@@ -93,8 +93,9 @@ std::string with_absolute_sources(std::string_view yaml, const std::filesystem::
     if (source_indent != std::string::npos && indent != std::string::npos && line[indent] != '#') {
       make_absolute_in(line, folder);
     }
-    out += (out.empty() ? "" : "\n") + line;
+    out += line + "\n";
   }
+  out.pop_back();  // The last line ends with the text.
   return out;
 }
 
