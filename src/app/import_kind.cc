@@ -21,8 +21,6 @@
 namespace cromford::app {
 namespace {
 
-constexpr std::string_view kFormats[] = {"csv", "tsv", "json", "jsonl", "parquet", "arff"};
-
 absl::Status check_sources(const Caller& caller, const ImportRequest& request) {
   const int sources = (request.spooled_file.empty() ? 0 : 1) + (request.files.empty() ? 0 : 1) +
                       (request.url.empty() ? 0 : 1);
@@ -320,13 +318,18 @@ std::string ImportKind::ended(const flow::Job& job, const absl::Status& /*why*/,
 
 }  // namespace
 
+const std::vector<std::string>& import_formats() {
+  static const std::vector<std::string> formats{"csv", "tsv", "json", "jsonl", "parquet", "arff"};
+  return formats;
+}
+
 absl::Status check_import_format(std::string_view format) {
-  if (format.empty() ||
-      std::find(std::begin(kFormats), std::end(kFormats), format) != std::end(kFormats)) {
+  const std::vector<std::string>& formats = import_formats();
+  if (format.empty() || std::find(formats.begin(), formats.end(), format) != formats.end()) {
     return absl::OkStatus();
   }
   return base::invalid(fmt::format("'{}' is no format", base::clip_utf8(format, 64)),
-                       fmt::format("write one of {}", fmt::join(kFormats, ", ")));
+                       fmt::format("write one of {}", fmt::join(formats, ", ")));
 }
 
 absl::Status check_import(const Caller& caller, const ImportRequest& request) {

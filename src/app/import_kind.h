@@ -13,6 +13,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "app/app.h"
 #include "app/context.h"
@@ -23,6 +24,8 @@ namespace cromford::app {
 // INVALID_ARGUMENT where there is no such format of rows; empty is any.
 absl::Status check_import_format(std::string_view format);
 
+// The formats that may be named.
+const std::vector<std::string>& import_formats();
 // Everything that can be refused before a job is made: sources, rights, query, format, checks.
 absl::Status check_import(const Caller& caller, const ImportRequest& request);
 std::string import_payload(const std::string& dataset, const ImportRequest& request);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "app/factory.h"
@@ -10,6 +11,8 @@
 #include "base/name.h"
 #include "flow/pipeline_file.h"
 #include "ingest/check.h"
+#include "learn/train.h"
+#include "metric/metric.h"
 #include "table/sandbox.h"
 
 namespace cromford::app {
@@ -48,6 +51,22 @@ absl::Status check_steps(const Caller& caller, const flow::PipelineSpec& spec) {
   return absl::OkStatus();
 }
 
+// The names that a pipeline file may use. Which metric suits the task is found out in training.
+flow::PipelineWords known_words() {
+  std::vector<std::string> metrics;
+  for (const metric::Task task :
+       {metric::Task::kBinary, metric::Task::kMulticlass, metric::Task::kRegression}) {
+    for (const metric::MetricInfo& info : metric::metrics_of(task)) {
+      if (std::find(metrics.begin(), metrics.end(), info.name) == metrics.end()) {
+        metrics.emplace_back(info.name);
+      }
+    }
+  }
+  return {.metrics = std::move(metrics),
+          .learners = learn::learner_names(),
+          .formats = import_formats()};
+}
+
 absl::StatusOr<flow::PipelineSpec> spec_of(const store::Document& document) {
   TRY(const base::Json body, body_of(document));
   return flow::pipeline_from_json(body.at("spec"));
@@ -69,7 +88,7 @@ absl::StatusOr<base::Json> Factory::pipeline(const std::string& project, const s
 absl::StatusOr<base::Json> Factory::apply_pipeline(const Caller& caller, const std::string& project,
                                                    const std::string& name, std::string_view yaml) {
   TRY(base::check_name("project", project));
-  TRY(const flow::PipelineSpec spec, flow::parse_pipeline(yaml));
+  TRY(const flow::PipelineSpec spec, flow::parse_pipeline(yaml, known_words()));
   if (spec.name != name) {
     return base::invalid(
         fmt::format("the file describes the pipeline '{}', not '{}'", spec.name, name),

@@ -411,6 +411,11 @@ class Run {
 
 }  // namespace
 
+const std::vector<std::string>& learner_names() {
+  static const std::vector<std::string> names{"linear", "boosting"};
+  return names;
+}
+
 absl::StatusOr<TrainResult> train(const table::Table& table, const TrainSettings& settings,
                                   const TrainContext& context) {
   try {

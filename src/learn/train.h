@@ -58,7 +58,7 @@ struct TrainSettings {
   std::string group_column;  // Rows of a group stay on one side of every split.
   std::string weight_column;
   std::vector<std::string> ignore;
-  std::vector<std::string> learners;  // Of "linear", "boosting"; empty = all.
+  std::vector<std::string> learners;  // Of learner_names(); empty = all.
 
   // The manifest of the model that this one will be compared with, a JSON object in text; may be
   // empty. Both then keep the same rows for testing, as far as the table allows.
@@ -88,6 +88,9 @@ struct TrainContext {
   // be empty.
   std::function<void(const std::string& package)> checkpoint = {};
 };
+
+// "linear", "boosting".
+const std::vector<std::string>& learner_names();
 
 struct TrainResult {
   std::string package;  // Bytes; model::Package loads them.

@@ -50,6 +50,20 @@ class PipelineTest(FactoryTest):
         self.command("pipeline", "run", "late")
         self.assertEqual(set(self.states()[1].values()), {"skipped"})
 
+    def test_misspelt_names_are_refused_when_applied(self):
+        text = PIPELINE.format(file=self.trips, auc=0.6, seed=1)
+        for wrong, right, line in (
+            ("metric: auc", "auk", 9),
+            ("metric: log_loss", "log_los", 12),
+            ("seed: 1", "seed: 1, learners: [linear, bosting]", 9),
+        ):
+            new = f"metric: {right}" if wrong.startswith("metric") else right
+            file = self.write("late.yaml", text.replace(wrong, new))
+            message = self.refused(2, "pipeline", "apply", file)
+            self.assertIn(f"line {line}", message)
+            self.assertIn({"auk": "auc", "log_los": "log_loss"}.get(right, "boosting"), message)
+        self.assertEqual(self.command_json("pipeline", "list")["pipelines"], [])
+
     def test_a_gate_that_says_no_keeps_what_serves(self):
         self.apply(seed=2)
         self.command("pipeline", "run", "late")
