@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "app/dataset_files.h"
+#include "app/deletion.h"
 #include "app/factory.h"
 #include "app/import_kind.h"
 #include "app/resources.h"
@@ -47,25 +47,6 @@ absl::StatusOr<std::vector<std::string>> models_on(const Context& context,
     names.push_back(document.key.name);
   }
   return names;
-}
-
-// Every object that some version of some dataset still needs.
-absl::StatusOr<std::set<std::string>> objects_in_use(const Context& context) {
-  std::set<std::string> used;
-  std::string token;
-  do {
-    TRY(const store::DocumentPage page,
-        context.metadata->list(
-            {.kind = "dataset_version", .page_size = 1000, .page_token = token}));
-    for (const store::Document& document : page.documents) {
-      TRY(const base::Json body, body_of(document));
-      for (const base::Json& object : body.at("internal").at("objects")) {
-        used.insert(object.get<std::string>());
-      }
-    }
-    token = page.next_page_token;
-  } while (!token.empty());
-  return used;
 }
 
 }  // namespace
@@ -115,29 +96,7 @@ absl::Status Factory::delete_dataset(const std::string& project, const std::stri
                     name, models.size(), models.front()),
         "delete these models first; their lineage would lead nowhere");
   }
-  TRY(const store::Document thing, context_->metadata->get({project, "dataset", name}));
-  TRY(const store::DocumentPage versions, context_->metadata->list({.project = project,
-                                                                    .kind = "dataset_version",
-                                                                    .name_prefix = name + "@",
-                                                                    .page_size = 1000}));
-  std::vector<store::Write> writes = {store::Write::remove(thing.key, thing.revision)};
-  std::set<std::string> freed;
-  for (const store::Document& version : versions.documents) {
-    writes.push_back(store::Write::remove(version.key));
-    TRY(const base::Json body, body_of(version));
-    for (const base::Json& object : body.at("internal").at("objects")) {
-      freed.insert(object.get<std::string>());
-    }
-  }
-  TRY(context_->metadata->commit(writes));
-  TRY(const std::set<std::string> used, objects_in_use(*context_));
-  for (const std::string& object : freed) {
-    if (!used.contains(object)) {
-      TRY(const base::ContentHash hash, base::parse_content_hash(object));
-      TRY(context_->objects->remove(hash));
-    }
-  }
-  return absl::OkStatus();
+  return delete_with_versions(*context_, "dataset", project, name);
 }
 
 absl::StatusOr<base::Json> Factory::start_import(const Caller& caller, const std::string& project,

@@ -61,10 +61,13 @@ absl::Status Factory::open() {
                                                *context.ids, *steps_));
   TRY(open_endpoints());
   TRY(drop_forgotten_uploads(context));
-  return context.runner->start();
+  TRY(context.runner->start());
+  sweeper_ = std::make_unique<Sweeper>(context);
+  return absl::OkStatus();
 }
 
 void Factory::stop() {
+  sweeper_.reset();
   if (context_->runner != nullptr) {
     context_->runner->stop();
   }

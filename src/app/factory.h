@@ -14,6 +14,7 @@
 
 #include "app/app.h"
 #include "app/context.h"
+#include "app/deletion.h"
 #include "app/pipeline_steps.h"
 #include "app/queries.h"
 #include "app/resources.h"
@@ -169,6 +170,7 @@ class Factory final : public App {
   serve::Registry registry_;
   std::mutex engine_mutex_;
   std::unique_ptr<table::Engine> engine_;
+  std::unique_ptr<Sweeper> sweeper_;
   std::mutex deploy_mutex_;              // Endpoints are changed one at a time.
   base::Time started_at_;
 };

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/deletion.h"
 #include "app/factory.h"
 #include "app/import_kind.h"
 #include "app/model_card.h"
@@ -75,16 +76,7 @@ absl::Status Factory::delete_model(const std::string& project, const std::string
                                      fmt::join(endpoints, ", ")),
                          "delete the endpoint, or deploy another model to it, first");
   }
-  TRY(const store::Document thing, context_->metadata->get({project, "model", name}));
-  TRY(const store::DocumentPage versions, context_->metadata->list({.project = project,
-                                                                    .kind = "model_version",
-                                                                    .name_prefix = name + "@",
-                                                                    .page_size = 1000}));
-  std::vector<store::Write> writes = {store::Write::remove(thing.key, thing.revision)};
-  for (const store::Document& version : versions.documents) {
-    writes.push_back(store::Write::remove(version.key));
-  }
-  return context_->metadata->commit(writes).status();
+  return delete_with_versions(*context_, "model", project, name);
 }
 
 absl::StatusOr<base::Json> Factory::list_model_versions(const std::string& project,

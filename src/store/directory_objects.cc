@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <chrono>
 #include <fstream>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -51,6 +53,22 @@ absl::StatusOr<base::ContentHash> hash_of(const fs::path& file) {
     return absl::OkStatus();
   }));
   return hasher.finish();
+}
+
+// An object's file was written last when the object was put last.
+absl::Status touch(const fs::path& file) {
+  std::error_code error;
+  fs::last_write_time(file, fs::file_time_type::clock::now(), error);
+  return error ? base::errno_status(error.value(), "touch", file) : absl::OkStatus();
+}
+
+absl::StatusOr<base::Time> touched_at(const fs::path& file) {
+  std::error_code error;
+  const fs::file_time_type written = fs::last_write_time(file, error);
+  if (error) {
+    return base::errno_status(error.value(), "read the time of", file);
+  }
+  return std::chrono::floor<base::Time::duration>(std::chrono::file_clock::to_sys(written));
 }
 
 class DirectoryObjects final : public Objects {
@@ -122,6 +140,25 @@ class DirectoryObjects final : public Objects {
     return files_.sync_directory(path.parent_path());
   }
 
+  absl::StatusOr<bool> remove_unless_put_since(const base::ContentHash& hash,
+                                               base::Time since) override {
+    const fs::path path = place(hash);
+    {
+      const std::lock_guard lock(presence_mutex_);
+      const absl::StatusOr<base::Time> put_at = touched_at(path);
+      if (absl::IsNotFound(put_at.status())) {
+        return true;
+      }
+      TRY(put_at);
+      if (*put_at >= since) {
+        return false;
+      }
+      TRY(files_.remove(path));
+    }
+    TRY(files_.sync_directory(path.parent_path()));
+    return true;
+  }
+
   absl::StatusOr<std::vector<ObjectInfo>> list() const override {
     std::vector<ObjectInfo> objects;
     TRY(const std::vector<std::string> folders, files_.list(directory_));
@@ -137,8 +174,9 @@ class DirectoryObjects final : public Objects {
           continue;
         }
         const auto size = files_.size(directory_ / folder / name);
-        if (size.ok()) {  // Else it was removed meanwhile.
-          objects.push_back({*hash, *size});
+        const auto put_at = touched_at(directory_ / folder / name);
+        if (size.ok() && put_at.ok()) {  // Else it was removed meanwhile.
+          objects.push_back({*hash, *size, *put_at});
         }
       }
     }
@@ -175,8 +213,12 @@ class DirectoryObjects final : public Objects {
   // one counts as missing, so that putting its content again mends it.
   absl::StatusOr<bool> is_durable(const base::ContentHash& hash) {
     const fs::path path = place(hash);
-    if (!files_.exists(path)) {
-      return false;
+    {
+      const std::lock_guard lock(presence_mutex_);
+      if (!files_.exists(path)) {
+        return false;
+      }
+      TRY(touch(path));
     }
     if (const absl::Status whole = verify(hash); !whole.ok()) {
       return absl::IsDataLoss(whole) || absl::IsNotFound(whole) ? absl::StatusOr<bool>(false)
@@ -237,6 +279,7 @@ class DirectoryObjects final : public Objects {
       return hash;
     }
     TRY(files_.sync_file(source));
+    TRY(touch(source));  // It may have been written long ago.
     if (settle(source, hash).ok()) {
       return hash;
     }
@@ -249,6 +292,8 @@ class DirectoryObjects final : public Objects {
   const fs::path directory_;
   base::FileSystem& files_;
   std::atomic<uint64_t> incoming_count_{0};
+  // Held from looking whether an object is there to touching or removing it.
+  std::mutex presence_mutex_;
 };
 
 }  // namespace

@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -129,6 +130,11 @@ class Metadata {
   // document appear twice or be left out. INVALID_ARGUMENT says what is wrong with filter,
   // order_by, page_size or page_token.
   virtual absl::StatusOr<DocumentPage> list(const ListQuery& query) const = 0;
+
+  // Gives every document of all projects and kinds to `visit`, in no order, as they were at one
+  // moment. An error of `visit` ends it and is returned. `visit` must not call the store.
+  virtual absl::Status visit_all(
+      const std::function<absl::Status(const Document&)>& visit) const = 0;
 
  protected:
   Metadata() = default;

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/status.h"
 #include "testing/status_matchers.h"
 
 namespace cromford::store {
@@ -349,6 +351,27 @@ TEST_P(MetadataContract, ServesManyThreads) {
       const DocumentPage page,
       metadata().list({.kind = "dataset", .name_prefix = "own-", .page_size = 1000}));
   EXPECT_EQ(page.documents.size(), static_cast<size_t>(kThreads) * kCommits);
+}
+
+TEST_P(MetadataContract, VisitsEveryDocumentOfAllKinds) {
+  ASSERT_OK(metadata().commit({Write::put({"a", "dataset", "x"}, R"({"n":1})"),
+                               Write::put({"b", "model", "x"}, R"({"n":2})"),
+                               Write::put({"", "setting", "x"}, R"({"n":3})")}));
+  std::vector<std::string> seen;
+  ASSERT_OK(metadata().visit_all([&](const Document& document) {
+    seen.push_back(document.key.project + " " + document.key.kind + " " + document.body);
+    return absl::OkStatus();
+  }));
+  std::sort(seen.begin(), seen.end());
+  EXPECT_EQ(seen, (std::vector<std::string>{R"( setting {"n":3})", R"(a dataset {"n":1})",
+                                            R"(b model {"n":2})"}));
+  int count = 0;
+  EXPECT_THAT(metadata().visit_all([&](const Document&) {
+    ++count;
+    return base::cancelled("enough");
+  }),
+              StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_EQ(count, 1);
 }
 
 }  // namespace cromford::store

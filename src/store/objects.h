@@ -37,6 +37,7 @@ enum class Take {
 struct ObjectInfo {
   base::ContentHash hash;
   uint64_t size_bytes = 0;
+  base::Time put_at;  // When it was put for the last time, also where it was there already.
 };
 
 class Objects {
@@ -64,6 +65,11 @@ class Objects {
 
   // All objects, ordered by hash.
   virtual absl::StatusOr<std::vector<ObjectInfo>> list() const = 0;
+
+  // Removes it unless it was put at `since` or later; whether it is gone. A put never meets a half
+  // of it: either the put comes first and the object stays, or the put stores it anew.
+  virtual absl::StatusOr<bool> remove_unless_put_since(const base::ContentHash& hash,
+                                                       base::Time since) = 0;
 
  protected:
   Objects() = default;

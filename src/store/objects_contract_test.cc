@@ -159,4 +159,19 @@ TEST_P(ObjectsContract, ServesManyThreads) {
   EXPECT_EQ(objects().list()->size(), 10U);
 }
 
+TEST_P(ObjectsContract, RemovesOnlyWhatWasNotPutSince) {
+  const base::Time before = base::system_clock().now() - std::chrono::hours(1);
+  const base::Time after = base::system_clock().now() + std::chrono::hours(1);
+  ASSERT_OK_AND_ASSIGN(const base::ContentHash hash, objects().put_bytes("one"));
+  ASSERT_OK_AND_ASSIGN(const std::vector<ObjectInfo> all, objects().list());
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_GE(all[0].put_at, before);
+  EXPECT_LT(all[0].put_at, after);
+  EXPECT_EQ(*objects().remove_unless_put_since(hash, before), false);
+  EXPECT_EQ(*objects().contains(hash), true);
+  EXPECT_EQ(*objects().remove_unless_put_since(hash, after), true);
+  EXPECT_EQ(*objects().contains(hash), false);
+  EXPECT_EQ(*objects().remove_unless_put_since(hash, after), true);
+}
+
 }  // namespace cromford::store

@@ -124,7 +124,27 @@ class SqliteMetadata final : public Metadata {
     return result;
   }
 
+  absl::Status visit_all(const std::function<absl::Status(const Document&)>& visit) const override {
+    TRY(std::unique_ptr<Connection> reader, take_reader());
+    const absl::Status status = visit_all(*reader, visit);
+    give_back(std::move(reader), status);
+    return status;
+  }
+
  private:
+  static absl::Status visit_all(Connection& reader,
+                                const std::function<absl::Status(const Document&)>& visit) {
+    TRY(Query query, reader.query("select project, kind, name, body, revision, created_at, "
+                                  "updated_at from documents"));
+    while (true) {
+      TRY(const bool row, query.next());
+      if (!row) {
+        return absl::OkStatus();
+      }
+      TRY(visit(read_document(query)));
+    }
+  }
+
   static absl::StatusOr<Document> get(Connection& reader, const DocumentKey& key) {
     TRY(Query query, reader.query("select project, kind, name, body, revision, created_at, "
                                   "updated_at from documents "

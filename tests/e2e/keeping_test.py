@@ -1,0 +1,77 @@
+"""What is kept and what goes: the objects of what was deleted."""
+
+import os
+import time
+import unittest
+
+from factory import PATIENCE_S, VEGA, FactoryTest
+
+CARS = (VEGA / "cars.json").read_bytes()
+DATASET = "/api/v1/projects/default/datasets/cars"
+
+
+class ObjectsTest(FactoryTest):
+    def objects(self):
+        return {path for path in (self.home / "objects").glob("??/*") if path.is_file()}
+
+    def age(self):
+        """As if all objects had been stored a day ago."""
+        day_ago = time.time() - 86_400
+        for path in self.objects():
+            os.utime(path, (day_ago, day_ago))
+
+    def test_objects_go_with_the_last_that_names_them(self):
+        self.command("dataset", "add", "cars", VEGA / "cars.json")
+        shared = self.objects()
+        self.command("dataset", "add", "again", VEGA / "cars.json")
+        self.command("dataset", "add", "penguins", VEGA / "penguins.json")
+        self.age()
+        kept = self.objects()
+        self.command("--yes", "dataset", "delete", "penguins")
+        left = self.objects()
+        self.assertLess(left, kept)
+        self.assertEqual(self.command("dataset", "rows", "cars").count("\n") > 5, True)
+        # The same rows are the same objects: the other dataset still has them.
+        self.command("--yes", "dataset", "delete", "cars")
+        self.assertTrue(self.objects() & shared)
+        self.command("dataset", "rows", "again")
+        self.command("--yes", "dataset", "delete", "again")
+        self.assertEqual(self.objects(), set())
+
+    def test_what_was_stored_a_moment_ago_stays(self):
+        self.command("dataset", "add", "cars", VEGA / "cars.json")
+        stored = self.objects()
+        self.command("--yes", "dataset", "delete", "cars")
+        self.assertEqual(self.objects(), stored)
+
+    def test_a_server_removes_what_an_earlier_one_left(self):
+        self.command("dataset", "add", "cars", VEGA / "cars.json")
+        used = self.objects()
+        orphan = self.home / "objects/00" / ("1" * 62)
+        orphan.parent.mkdir(exist_ok=True)
+        orphan.write_text("left by a crash")
+        self.age()
+        self.server()
+        deadline = time.monotonic() + PATIENCE_S
+        while orphan.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertEqual(self.objects(), used)
+
+    def test_what_a_job_works_with_is_not_deleted(self):
+        server = self.server()
+        server.job(server.request("POST", f"{DATASET}/versions", CARS))
+        run = server.request(
+            "POST",
+            "/api/v1/projects/default/runs",
+            {"dataset": "cars", "target": "Miles_per_Gallon", "model": "mpg", "budget": {"time": "10m"}},
+        )
+        self.assertEqual(run.status, 202, run.body)
+        refusal = server.request("DELETE", DATASET)
+        self.assertEqual(refusal.status, 422, refusal.body)
+        self.assertIn("job", refusal.json()["detail"])
+        self.assertIn("cancel", refusal.json()["remedy"])
+        self.assertEqual(server.request("GET", DATASET).status, 200)
+
+
+if __name__ == "__main__":
+    unittest.main()
