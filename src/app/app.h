@@ -249,6 +249,13 @@ class App {
   virtual std::filesystem::path spool_directory() = 0;
   // Tells commands on this machine where this factory listens, and the owner's token.
   virtual absl::Status announce(const std::string& address, const std::string& owner_token) = 0;
+
+  // --- notes on requests with an Idempotency-Key ------------------------------------------------
+  // A transport's own text under a key of its own; on disk when put_note() returns, forgotten a day
+  // after it was first put, or earlier, the oldest first, where there are too many.
+  virtual absl::StatusOr<std::optional<std::string>> find_note(const std::string& key) = 0;
+  virtual absl::Status put_note(const std::string& key, const std::string& text) = 0;
+  virtual absl::Status remove_note(const std::string& key) = 0;
 };
 
 }  // namespace cromford::app

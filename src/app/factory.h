@@ -6,6 +6,8 @@
 //
 // Thread safety: as app::App.
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -125,6 +127,10 @@ class Factory final : public App {
   absl::StatusOr<base::Json> pipeline_history(const std::string& project, const std::string& name,
                                               const ListRequest& request) override;
 
+  absl::StatusOr<std::optional<std::string>> find_note(const std::string& key) override;
+  absl::Status put_note(const std::string& key, const std::string& text) override;
+  absl::Status remove_note(const std::string& key) override;
+
   absl::StatusOr<base::Json> list_jobs(const std::string& project,
                                        const ListRequest& request) override;
   absl::StatusOr<base::Json> job(const std::string& project, const std::string& id) override;
@@ -171,6 +177,7 @@ class Factory final : public App {
   std::mutex engine_mutex_;
   std::unique_ptr<table::Engine> engine_;
   std::unique_ptr<Sweeper> sweeper_;
+  std::atomic<uint64_t> note_count_{0};  // Put since the start.
   std::mutex deploy_mutex_;              // Endpoints are changed one at a time.
   base::Time started_at_;
 };

@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -41,9 +42,23 @@ class FakeApp final : public app::App {
   app::Download download;
   absl::Status readiness;
   std::string seen;
+  std::map<std::string, std::string> notes;
 
   void end_queries() override {}
   void stop() override {}
+
+  absl::StatusOr<std::optional<std::string>> find_note(Text key) override {
+    const auto found = notes.find(key);
+    return found == notes.end() ? std::optional<std::string>() : found->second;
+  }
+  absl::Status put_note(Text key, Text text) override {
+    notes[key] = text;
+    return absl::OkStatus();
+  }
+  absl::Status remove_note(Text key) override {
+    notes.erase(key);
+    return absl::OkStatus();
+  }
 
   Answer list_datasets(Text p, const app::ListRequest& r) override {
     return listed("list_datasets", p, r);

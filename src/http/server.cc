@@ -135,7 +135,7 @@ Shared::Shared(ServerOptions server_options, Router server_router, Server::Surro
       router(std::move(server_router)),
       surroundings(around),
       guard({options.token, options.owner_token, options.host_names}),
-      idempotency(around.clock),
+      idempotency(around.clock, around.answers),
       blocking("http-work", options.blocking_threads, options.blocking_queue_max),
       disk("http-disk", kDiskThreads, kDiskQueueMax) {}
 

@@ -26,6 +26,7 @@
 #include "base/file_system.h"
 #include "base/limits.h"
 #include "base/random.h"
+#include "http/idempotency.h"
 #include "http/metrics.h"
 #include "http/route.h"
 
@@ -71,6 +72,8 @@ class Server {
     base::Entropy& entropy;
     base::FileSystem& files;
     Metrics& metrics;
+    // Where answers to requests with an Idempotency-Key outlive the server; null: nowhere.
+    AnswerLog* answers = nullptr;
   };
 
   // Returns once connections are taken. UNAVAILABLE, naming the address, when it cannot be bound

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -107,6 +108,87 @@ TEST(IdempotencyStoreTest, LargeAnswersGoFirstByAge) {
   EXPECT_TRUE(kept.has_value());
   ASSERT_OK_AND_ASSIGN(const auto gone, store.begin("a", "f"));
   EXPECT_FALSE(gone.has_value());
+}
+
+// Notes that outlive a store, as the disk would; put() fails from the `fail_at`-th on.
+class MemoryLog final : public AnswerLog {
+ public:
+  absl::StatusOr<std::optional<std::string>> find(const std::string& key) override {
+    const auto found = notes.find(key);
+    return found == notes.end() ? std::optional<std::string>() : found->second;
+  }
+  absl::Status put(const std::string& key, const std::string& note) override {
+    if (--puts_left < 0) {
+      return base::exhausted("the disk is full");
+    }
+    notes[key] = note;
+    return absl::OkStatus();
+  }
+  absl::Status remove(const std::string& key) override {
+    notes.erase(key);
+    return absl::OkStatus();
+  }
+
+  std::map<std::string, std::string> notes;
+  int puts_left = 1000;
+};
+
+TEST(IdempotencyStoreTest, AnswersOutliveTheStore) {
+  testing::SimulatedClock clock;
+  MemoryLog log;
+  {
+    IdempotencyStore first(clock, &log);
+    ASSERT_OK_AND_ASSIGN(const auto nothing, first.begin("k", "f"));
+    EXPECT_FALSE(nothing.has_value());
+    first.finish("k", {.status = 202,
+                       .content_type = "application/json",
+                       .body = "{\"id\":1}",
+                       .location = "/jobs/1",
+                       .etag = "\"3\""});
+  }
+  IdempotencyStore second(clock, &log);
+  for (int round = 0; round < 2; ++round) {  // From the log, then from memory.
+    ASSERT_OK_AND_ASSIGN(const auto kept, second.begin("k", "f"));
+    ASSERT_TRUE(kept.has_value());
+    EXPECT_EQ(kept->status, 202);
+    EXPECT_EQ(kept->content_type, "application/json");
+    EXPECT_EQ(kept->body, "{\"id\":1}");
+    EXPECT_EQ(kept->location, "/jobs/1");
+    EXPECT_EQ(kept->etag, "\"3\"");
+  }
+  IdempotencyStore third(clock, &log);
+  EXPECT_THAT(third.begin("k", "other"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("already used")));
+  EXPECT_OK(third.begin("k", "f"));  // The refusal before left no trace.
+}
+
+TEST(IdempotencyStoreTest, WhatWasCutOffIsNotCarriedOutAgain) {
+  testing::SimulatedClock clock;
+  MemoryLog log;
+  {
+    IdempotencyStore first(clock, &log);
+    ASSERT_OK(first.begin("cut off", "f"));
+    ASSERT_OK(first.begin("failed", "f"));
+    first.abandon("failed");
+  }
+  IdempotencyStore second(clock, &log);
+  EXPECT_THAT(second.begin("cut off", "f"),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("may have been carried out")));
+  ASSERT_OK_AND_ASSIGN(const auto again, second.begin("failed", "f"));
+  EXPECT_FALSE(again.has_value());
+}
+
+TEST(IdempotencyStoreTest, NothingIsBegunThatCannotBeNoted) {
+  testing::SimulatedClock clock;
+  MemoryLog log;
+  log.puts_left = 0;
+  IdempotencyStore store(clock, &log);
+  EXPECT_THAT(store.begin("k", "f"), StatusIs(absl::StatusCode::kResourceExhausted));
+  log.puts_left = 1;
+  ASSERT_OK(store.begin("k", "f"));
+  store.finish("k", {.body = "x"});  // The answer cannot be noted, but is remembered.
+  ASSERT_OK_AND_ASSIGN(const auto kept, store.begin("k", "f"));
+  EXPECT_EQ(kept->body, "x");
 }
 
 TEST(ProblemTest, TellsAllThatTheStatusTells) {

@@ -40,6 +40,22 @@ class HubStream final : public http::EventStream {
   std::unique_ptr<flow::Subscription> subscription_;
 };
 
+// Answers that outlive the server, as notes of the app.
+class NoteLog final : public http::AnswerLog {
+ public:
+  explicit NoteLog(app::App& app) : app_(app) {}
+  absl::StatusOr<std::optional<std::string>> find(const std::string& key) override {
+    return app_.find_note(key);
+  }
+  absl::Status put(const std::string& key, const std::string& note) override {
+    return app_.put_note(key, note);
+  }
+  absl::Status remove(const std::string& key) override { return app_.remove_note(key); }
+
+ private:
+  app::App& app_;
+};
+
 http::OpenEvents open_events(flow::EventHub& hub) {
   return [&hub](std::string_view project, std::vector<std::string> topics,
                 std::optional<uint64_t> after, std::function<void()> wake) {
@@ -57,7 +73,10 @@ std::string new_token() {
 class Running final : public FactoryServer {
  public:
   Running(std::unique_ptr<app::App> app, std::string owner_token)
-      : app_(std::move(app)), metrics_(http::api_routes()), owner_token_(std::move(owner_token)) {}
+      : app_(std::move(app)),
+        answers_(*app_),
+        metrics_(http::api_routes()),
+        owner_token_(std::move(owner_token)) {}
   ~Running() override { stop(); }
 
   absl::Status listen(const Config& config) {
@@ -76,7 +95,7 @@ class Running final : public FactoryServer {
     TRY(http::Router router, http::api_router({*app_, metrics_, open_events(app_->events())}));
     TRY(server_, http::Server::start(options, std::move(router),
                                      {base::system_clock(), base::system_entropy(),
-                                      base::system_files(), metrics_}));
+                                      base::system_files(), metrics_, &answers_}));
     return app_->announce(server_->address(), owner_token_);
   }
 
@@ -97,6 +116,7 @@ class Running final : public FactoryServer {
 
  private:
   std::unique_ptr<app::App> app_;
+  NoteLog answers_;
   http::Metrics metrics_;
   std::string owner_token_;
   std::unique_ptr<http::Server> server_;

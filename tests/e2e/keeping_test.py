@@ -1,6 +1,7 @@
-"""What is kept and what goes: the objects of what was deleted."""
+"""What is kept and what goes: objects of what was deleted, answers to repeated requests."""
 
 import os
+import signal
 import time
 import unittest
 
@@ -71,6 +72,27 @@ class ObjectsTest(FactoryTest):
         self.assertIn("job", refusal.json()["detail"])
         self.assertIn("cancel", refusal.json()["remedy"])
         self.assertEqual(server.request("GET", DATASET).status, 200)
+
+
+class RepeatedRequestTest(FactoryTest):
+    def add(self, server, key, body=CARS):
+        return server.request("POST", f"{DATASET}/versions", body, {"Idempotency-Key": key})
+
+    def test_a_repetition_is_answered_again_after_a_restart(self):
+        server = self.server()
+        first = self.add(server, "one")
+        server.job(first)
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait()
+        server = self.server()
+        again = self.add(server, "one")
+        self.assertEqual(again.status, first.status)
+        self.assertEqual(again.body, first.body)
+        self.assertEqual(again.headers["Location"], first.headers["Location"])
+        self.assertEqual(self.add(server, "one", b'[{"a":1}]').status, 422)
+        self.assertEqual(len(server.request("GET", "/api/v1/projects/default/jobs").json()["jobs"]), 1)
+        other = self.add(server, "two")
+        self.assertNotEqual(other.json()["id"], first.json()["id"])
 
 
 if __name__ == "__main__":
