@@ -10,6 +10,7 @@
 #include "app/train_kind.h"
 #include "base/limits.h"
 #include "base/name.h"
+#include "learn/train.h"
 #include "metric/metric.h"
 #include "table/sandbox.h"
 
@@ -94,12 +95,7 @@ absl::Status check_names(const base::Json& settings) {
     TRY(checked(found, "/metric"));
   }
   for (const base::Json& learner : settings.at("learners")) {
-    if (learner != "linear" && learner != "boosting") {
-      return checked(
-          base::invalid(fmt::format("there is no learner '{}'", learner.get<std::string>()),
-                        "use linear or boosting"),
-          "/learners");
-    }
+    TRY(checked(learn::check_learner(learner.get<std::string>()), "/learners"));
   }
   return absl::OkStatus();
 }

@@ -286,13 +286,8 @@ absl::Status check_settings(const table::Table& table, const TrainSettings& sett
   for (const std::string& name : settings.ignore) {
     TRY(column_index(table, name, "ignored"));
   }
-  const std::vector<std::string>& learners = learner_names();
   for (const std::string& learner : settings.learners) {
-    if (std::find(learners.begin(), learners.end(), learner) == learners.end()) {
-      return base::invalid(
-          fmt::format("there is no learner '{}'{}", learner, base::did_you_mean(learner, learners)),
-          fmt::format("use {}", base::join(learners, " or ")));
-    }
+    TRY(check_learner(learner));
   }
   if (settings.target.empty()) {
     return base::invalid("no target is named", "name the column to predict with --target");

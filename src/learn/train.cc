@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/name.h"
 #include "base/status.h"
 #include "learn/assemble.h"
 #include "learn/calibrate.h"
@@ -414,6 +415,16 @@ class Run {
 const std::vector<std::string>& learner_names() {
   static const std::vector<std::string> names{"linear", "boosting"};
   return names;
+}
+
+absl::Status check_learner(const std::string& name) {
+  const std::vector<std::string>& names = learner_names();
+  if (std::find(names.begin(), names.end(), name) != names.end()) {
+    return absl::OkStatus();
+  }
+  return base::invalid(
+      fmt::format("there is no learner '{}'{}", name, base::did_you_mean(name, names)),
+      fmt::format("use {}", fmt::join(names, " or ")));
 }
 
 absl::StatusOr<TrainResult> train(const table::Table& table, const TrainSettings& settings,

@@ -91,6 +91,8 @@ struct TrainContext {
 
 // "linear", "boosting".
 const std::vector<std::string>& learner_names();
+// INVALID_ARGUMENT names the learners and the nearest of them.
+absl::Status check_learner(const std::string& name);
 
 struct TrainResult {
   std::string package;  // Bytes; model::Package loads them.
