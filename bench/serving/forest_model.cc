@@ -23,8 +23,11 @@ constexpr uint32_t kColumns = 20;
 
 model::ForestParts make_forest() {
   std::mt19937_64 random(7);
-  model::ForestParts forest = model::random_forest(
-      random, {.tree_count = 200, .feature_count = kColumns, .depth_max = 6, .leaf_chance = 0.0});
+  model::ForestParts forest = model::random_forest(random, {.tree_count = 200,
+                                                            .feature_count = kColumns,
+                                                            .depth_max = 6,
+                                                            .leaf_chance = 0.0,
+                                                            .threshold_count = 255});
   for (model::TreeParts& tree : forest.trees) {
     for (model::TreeNode& node : tree.nodes) {
       for (float& value : node.values) {

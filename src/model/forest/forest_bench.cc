@@ -34,7 +34,8 @@ struct Setup {
     const RandomForestOptions options{.tree_count = tree_count,
                                       .feature_count = feature_count,
                                       .depth_max = depth,
-                                      .leaf_chance = leaf_chance};
+                                      .leaf_chance = leaf_chance,
+                                      .threshold_count = 255};
     return Forest::create(random_forest(random, options), feature_count).value();
   }
 

@@ -9,6 +9,7 @@
 
 #include "model/bytes.h"
 #include "model/forest/kernel.h"
+#include "model/forest/mask_walk.h"
 #include "model/forest/random_forest.h"
 #include "testing/status_matchers.h"
 
@@ -126,9 +127,11 @@ TEST(Forest, LimitsTheDepth) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("the limit is 192")));
 }
 
-std::vector<double> kernel_margins(const Forest& forest, const std::vector<uint32_t>& features,
-                                   const std::vector<std::vector<float>>& rows) {
-  const ForestKernel kernel(forest, features);
+std::vector<double> kernel_margins(
+    const Forest& forest, const std::vector<uint32_t>& features,
+    const std::vector<std::vector<float>>& rows,
+    ForestKernel::Instructions instructions = ForestKernel::Instructions::kBest) {
+  const ForestKernel kernel(forest, features, instructions);
   const size_t stride = 2 * rows[0].size();
   std::vector<float> doubled(stride * rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -139,8 +142,8 @@ std::vector<double> kernel_margins(const Forest& forest, const std::vector<uint3
   return margins;
 }
 
-// The kernel against the reference walk, bit for bit, on rows of a pipeline with three more
-// features than the forest reads.
+// The kernel against the reference walk, bit for bit and with all instructions that run here, on
+// rows of a pipeline with three more features than the forest reads.
 void expect_equal(const ForestParts& parts, uint32_t feature_count, std::mt19937_64& random) {
   ASSERT_OK_AND_ASSIGN(const Forest forest, Forest::create(parts, feature_count));
   std::vector<uint32_t> features;
@@ -151,7 +154,13 @@ void expect_equal(const ForestParts& parts, uint32_t feature_count, std::mt19937
   for (int i = 0; i < 37; ++i) {
     rows.push_back(random_row(random, feature_count + 3));
   }
-  const std::vector<double> all = kernel_margins(forest, features, rows);
+  using Instructions = ForestKernel::Instructions;
+  constexpr std::array kInstructions = {Instructions::kPortable, Instructions::kGather,
+                                        Instructions::kBest};
+  std::vector<std::vector<double>> all;
+  for (const Instructions instructions : kInstructions) {
+    all.push_back(kernel_margins(forest, features, rows, instructions));
+  }
   std::vector<double> expected(parts.output_count);
   for (size_t i = 0; i < rows.size(); ++i) {
     std::vector<float> local;
@@ -159,10 +168,13 @@ void expect_equal(const ForestParts& parts, uint32_t feature_count, std::mt19937
       local.push_back(rows[i][f]);
     }
     forest.predict(local, expected);
-    const std::vector<double> single = kernel_margins(forest, features, {rows[i]});
-    for (uint32_t o = 0; o < parts.output_count; ++o) {
-      EXPECT_EQ(all[i * parts.output_count + o], expected[o]);
-      EXPECT_EQ(single[o], expected[o]);
+    for (size_t n = 0; n < kInstructions.size(); ++n) {
+      const std::vector<double> single =
+          kernel_margins(forest, features, {rows[i]}, kInstructions[n]);
+      for (uint32_t o = 0; o < parts.output_count; ++o) {
+        EXPECT_EQ(all[n][i * parts.output_count + o], expected[o]) << n;
+        EXPECT_EQ(single[o], expected[o]) << n;
+      }
     }
   }
 }
@@ -183,6 +195,39 @@ TEST(ForestKernel, EqualsTheReferenceWalkBitForBit) {
       }
     }
   }
+}
+
+TEST(ForestKernel, AnyNumberOfThresholds) {
+  std::mt19937_64 random(13);
+  for (const uint32_t count : {2U, 15U, 16U, 17U, 128U, 254U, 255U, 256U, 1000U}) {
+    const ForestParts parts = random_forest(random, {.tree_count = 150,
+                                                     .feature_count = 3,
+                                                     .depth_max = 6,
+                                                     .leaf_chance = 0.0,
+                                                     .threshold_count = count});
+    expect_equal(parts, 3, random);
+  }
+  for (const uint32_t feature_count :
+       {31U, 32U, 33U, 80U}) {  // Up to 64 slots are compared as one.
+    expect_equal(random_forest(random, {.tree_count = 40, .feature_count = feature_count}),
+                 feature_count, random);
+  }
+}
+
+TEST(MaskWalk, TakesWhatFitsIntoBytes) {
+  const auto fits = [](size_t count, uint32_t slots, uint32_t depth) {
+    std::vector<MaskWalk::Node> nodes;
+    for (size_t i = 0; i < count; ++i) {
+      nodes.push_back({static_cast<float>(i / slots), static_cast<uint32_t>(i) % slots});
+    }
+    const MaskWalk::Group group = {.nodes = nodes, .depth = depth};
+    return MaskWalk::create({&group, 1}).has_value();
+  };
+  EXPECT_TRUE(fits(255, 1, 6));
+  EXPECT_FALSE(fits(256, 1, 6));
+  EXPECT_TRUE(fits(64, 64, 6));
+  EXPECT_FALSE(fits(65, 65, 6));
+  EXPECT_FALSE(fits(8, 1, 7));
 }
 
 TEST(ForestKernel, SeveralOutputsAndVectorLeaves) {

@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "model/forest/gather_walk.h"
+
 namespace cromford::model {
 namespace {
 
@@ -26,9 +28,21 @@ uint32_t slot_of(const PackedNode& node, std::span<const uint32_t> features) {
   return 2 * features[node.feature] + (node.default_left() ? 1U : 0U);
 }
 
+// What stands where complete trees have a node and the real ones have none: a comparison that the
+// forest makes anyway.
+MaskWalk::Node filler_of(std::span<const TreeView> trees, std::span<const uint32_t> features) {
+  for (const TreeView& tree : trees) {
+    if (!tree.nodes[0].is_leaf()) {
+      return {tree.nodes[0].threshold, slot_of(tree.nodes[0], features)};
+    }
+  }
+  return {0.0F, 0};
+}
+
 }  // namespace
 
-ForestKernel::ForestKernel(const Forest& forest, std::span<const uint32_t> features)
+ForestKernel::ForestKernel(const Forest& forest, std::span<const uint32_t> features,
+                           Instructions instructions)
     : output_count_(forest.output_count()), base_(forest.base().begin(), forest.base().end()) {
   const auto trees = forest.trees();
   for (size_t first = 0; first < trees.size();) {
@@ -40,6 +54,22 @@ ForestKernel::ForestKernel(const Forest& forest, std::span<const uint32_t> featu
     add_group(trees.subspan(first, end - first), features);
     first = end;
   }
+  choose_walks(instructions);
+}
+
+void ForestKernel::choose_walks(Instructions instructions) {
+  gathers_ = instructions != Instructions::kPortable && gather_walk_runs_here();
+  if (instructions != Instructions::kBest || !MaskWalk::runs_here() ||
+      !std::ranges::all_of(groups_, &Group::complete)) {
+    return;
+  }
+  std::vector<MaskWalk::Group> groups;
+  for (const Group& group : groups_) {
+    const size_t inner_count = (size_t{1} << group.depth) - 1;
+    groups.push_back(
+        {std::span(complete_).subspan(group.first_node[0], kGroupSize * inner_count), group.depth});
+  }
+  masks_ = MaskWalk::create(groups);
 }
 
 void ForestKernel::add_group(std::span<const TreeView> trees, std::span<const uint32_t> features) {
@@ -69,7 +99,7 @@ void ForestKernel::build_complete(std::span<const TreeView> trees, Group& group,
   const size_t inner_count = (size_t{1} << group.depth) - 1;
   const size_t first_node = group.first_node[0] = complete_.size();
   const size_t first_leaf = group.first_leaf[0] = leaves_.size();
-  complete_.resize(first_node + kGroupSize * inner_count, CompleteNode{0.0F, 0});
+  complete_.resize(first_node + kGroupSize * inner_count, filler_of(trees, features));
   leaves_.resize(first_leaf + kGroupSize * (inner_count + 1), 0);
   std::vector<uint32_t> source;  // the real node that each place of the complete tree stands for
   for (size_t k = 0; k < trees.size(); ++k) {
@@ -194,25 +224,72 @@ void ForestKernel::predict(const float* doubled, size_t stride, size_t row_count
   for (size_t row = 0; row < row_count; ++row) {
     std::ranges::copy(base_, margins.begin() + static_cast<std::ptrdiff_t>(row * output_count_));
   }
-  // Group by group, so that the nodes of a group stay in the first-level cache for all rows.
+  if (masks_.has_value()) {
+    predict_by_masks(doubled, stride, row_count, margins);
+    return;
+  }
+  for (size_t first = 0; first < groups_.size();) {
+    first = gathers_ && groups_[first].complete
+                ? predict_gathering(first, doubled, stride, row_count, margins)
+                : predict_group(first, doubled, stride, row_count, margins);
+  }
+}
+
+void ForestKernel::predict_by_masks(const float* doubled, size_t stride, size_t row_count,
+                                    std::span<double> margins) const {
+  MaskWalk::Ranks ranks{};
   Leaf found[kGroupSize];
-  for (const Group& group : groups_) {
-    for (size_t row = 0; row < row_count; ++row) {
-      const float* x = doubled + row * stride;
-      if (group.complete) {
-        walk_complete(group, x, found);
-      } else {
-        walk_sparse(group, x, found);
-      }
-      add(group, found, margins.data() + row * output_count_);
+  for (size_t row = 0; row < row_count; ++row) {
+    masks_->rank(doubled + row * stride, ranks);
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      masks_->find_leaves(g, ranks, leaves_.data() + groups_[g].first_leaf[0], found);
+      add(groups_[g], found, margins.data() + row * output_count_);
     }
   }
+}
+
+size_t ForestKernel::predict_gathering(size_t first, const float* doubled, size_t stride,
+                                       size_t row_count, std::span<double> margins) const {
+  CompleteGroup at_once[kGatherGroupsMax];
+  size_t end = first;
+  while (end < groups_.size() && end < first + kGatherGroupsMax && groups_[end].complete &&
+         groups_[end].depth == groups_[first].depth) {
+    at_once[end - first] = {groups_[end].first_node[0], groups_[end].first_leaf[0]};
+    ++end;
+  }
+  static_assert(sizeof(CompleteNode) == sizeof(uint64_t));
+  const CompleteTrees trees = {
+      .nodes = complete_.data(), .leaves = leaves_.data(), .depth = groups_[first].depth};
+  Leaf found[kGroupSize * kGatherGroupsMax];
+  for (size_t row = 0; row < row_count; ++row) {
+    gather_walk(trees, {at_once, end - first}, doubled + row * stride, found);
+    for (size_t g = first; g < end; ++g) {
+      add(groups_[g], found + kGroupSize * (g - first), margins.data() + row * output_count_);
+    }
+  }
+  return end;
+}
+
+size_t ForestKernel::predict_group(size_t first, const float* doubled, size_t stride,
+                                   size_t row_count, std::span<double> margins) const {
+  const Group& group = groups_[first];
+  Leaf found[kGroupSize];
+  for (size_t row = 0; row < row_count; ++row) {
+    const float* x = doubled + row * stride;
+    if (group.complete) {
+      walk_complete(group, x, found);
+    } else {
+      walk_sparse(group, x, found);
+    }
+    add(group, found, margins.data() + row * output_count_);
+  }
+  return first + 1;
 }
 
 size_t ForestKernel::memory_bytes() const {
   return groups_.size() * sizeof(Group) + complete_.size() * sizeof(CompleteNode) +
          sparse_.size() * sizeof(SparseNode) + leaves_.size() * sizeof(Leaf) +
-         values_.size() * sizeof(float);
+         values_.size() * sizeof(float) + (masks_ ? masks_->memory_bytes() : 0);
 }
 
 }  // namespace cromford::model

@@ -1,6 +1,8 @@
 #pragma once
 
-// The fast form of a forest, derived from it when a package is loaded; portable scalar code.
+// The fast form of a forest, derived from it when a package is loaded: portable scalar code, and
+// for processors that have it AVX-512 in two ways, which find the same leaves. Small trees are
+// compared as a whole (mask_walk.h), larger ones walked in the lanes of a register (gather_walk.h).
 //
 // Trees are taken in groups of eight that are walked side by side, so that eight independent chains
 // of loads are in flight instead of one. A group whose trees are at most kCompleteDepthMax deep is
@@ -18,21 +20,27 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "model/forest/forest.h"
+#include "model/forest/mask_walk.h"
 
 namespace cromford::model {
 
 class ForestKernel {
  public:
+  // What the processor may be asked for; tests compare all with the reference.
+  enum class Instructions : uint8_t { kPortable, kGather, kBest };
+
   static constexpr uint32_t kCompleteDepthMax = 10;
   static constexpr size_t kGroupSize = 8;
 
   // `features[f]` is the position, in a row of the whole pipeline, of the forest's feature f.
   // Copies what it needs from `forest`.
-  ForestKernel(const Forest& forest, std::span<const uint32_t> features);
+  ForestKernel(const Forest& forest, std::span<const uint32_t> features,
+               Instructions instructions = Instructions::kBest);
 
   // Writes `row` (n values) as the 2n values that the kernel reads.
   static void lay_out(std::span<const float> row, std::span<float> doubled);
@@ -47,10 +55,7 @@ class ForestKernel {
   size_t memory_bytes() const;
 
  private:
-  struct CompleteNode {
-    float threshold;
-    uint32_t slot;  // position in the doubled row
-  };
+  using CompleteNode = MaskWalk::Node;  // its slot is a position in the doubled row
   struct SparseNode {
     float threshold;
     uint32_t slot;
@@ -75,6 +80,16 @@ class ForestKernel {
   void build_sparse(std::span<const TreeView> trees, Group& group,
                     std::span<const uint32_t> features);
   Leaf leaf_of(const TreeView& tree, size_t first_value, uint32_t leaf) const;
+  void choose_walks(Instructions instructions);
+  // Each adds the leaves of the groups from `first` on to the margins of all rows, and gives the
+  // first group after them. Groups come one by one, so that the nodes of a group stay in the
+  // first-level cache for all rows.
+  size_t predict_gathering(size_t first, const float* doubled, size_t stride, size_t row_count,
+                           std::span<double> margins) const;
+  size_t predict_group(size_t first, const float* doubled, size_t stride, size_t row_count,
+                       std::span<double> margins) const;
+  void predict_by_masks(const float* doubled, size_t stride, size_t row_count,
+                        std::span<double> margins) const;
   void walk_complete(const Group& group, const float* row, Leaf* found) const;
   void walk_sparse(const Group& group, const float* row, Leaf* found) const;
   void add(const Group& group, const Leaf* found, double* margins) const;
@@ -86,6 +101,8 @@ class ForestKernel {
   std::vector<SparseNode> sparse_;
   std::vector<Leaf> leaves_;
   std::vector<float> values_;  // of leaves with several values
+  bool gathers_ = false;
+  std::optional<MaskWalk> masks_;  // of all groups
 };
 
 }  // namespace cromford::model

@@ -26,6 +26,8 @@ struct RandomForestOptions {
   uint32_t output_count = 1;
   bool vector_leaves = false;
   double empty_chance = 0.0;  // that a node has cover 0
+  // Different thresholds per feature, from -1 on. By default few, so that rows meet them exactly.
+  uint32_t threshold_count = 9;
 };
 
 inline uint32_t add_random_node(std::mt19937_64& random, const RandomForestOptions& options,
@@ -44,8 +46,9 @@ inline uint32_t add_random_node(std::mt19937_64& random, const RandomForestOptio
   }
   const double share = unit(random) < options.empty_chance ? 0.0 : unit(random);
   tree.nodes[index].feature = static_cast<int32_t>(random() % options.feature_count);
-  // Few distinct thresholds, so that rows meet them exactly.
-  tree.nodes[index].threshold = static_cast<float>(static_cast<int>(random() % 9) - 4) / 4.0F;
+  tree.nodes[index].threshold = 2.0F * static_cast<float>(random() % options.threshold_count) /
+                                    static_cast<float>(options.threshold_count - 1) -
+                                1.0F;
   tree.nodes[index].default_left = random() % 2 == 0;
   const uint32_t left = add_random_node(random, options, depth + 1, cover * share, tree);
   const uint32_t right = add_random_node(random, options, depth + 1, cover * (1.0 - share), tree);
