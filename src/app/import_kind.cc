@@ -214,7 +214,7 @@ base::Json version_json(const table::Manifest& manifest, const std::string& mani
   for (const table::ImportedSource& source : manifest.sources) {
     base::Json notes = base::Json::array();
     for (const table::ImportedSource::Note& note : source.notes) {
-      notes.push_back({{"column", note.column}, {"text", note.text}});
+      notes.push_back({{"column", note.column}, {"text", note.text}, {"warning", note.warning}});
     }
     sources.push_back({{"name", source.name},
                        {"bytes", source.size_bytes},

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/limits.h"
+
 namespace cromford::app {
 namespace {
 
@@ -29,7 +31,10 @@ std::string text_of(const base::Json& document, const char* key) {
 }
 
 std::string figure(const base::Json& value) {
-  return value.is_number() ? fmt::format("{:.4g}", value.get<double>()) : base::dump_json(value);
+  if (!value.is_number()) {
+    return base::dump_json(value);
+  }
+  return base::format_value(value.get<double>());
 }
 
 Section details(const base::Json& model) {

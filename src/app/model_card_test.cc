@@ -20,7 +20,9 @@ base::Json model_version() {
           {"task", "binary"},
           {"target", "late"},
           {"classes", {"false", "true"}},
-          {"metrics", {{"auc", {{"value", 0.7312}, {"lower", 0.729}, {"upper", 0.733}}}}},
+          {"metrics",
+           {{"auc", {{"value", 0.7312}, {"lower", 0.729}, {"upper", 0.733}}},
+            {"rmse", {{"value", 457413.6}, {"lower", 45741}, {"upper", 1e6}}}}},
           {"importance", {{{"column", "<script>alert(1)</script>"}, {"share", 0.6}}}},
           {"warnings", {{{"code", "id"}, {"column", "a|b"}, {"text", "column a|b names rows"}}}},
           {"lineage", {{"dataset", "flights"}, {"dataset_version", 3}}}};
@@ -31,6 +33,8 @@ TEST(ModelCardTest, MarkdownTellsDataQualityAndWarnings) {
   EXPECT_THAT(card, HasSubstr("# Model card: late@2"));
   EXPECT_THAT(card, HasSubstr("0.7312"));
   EXPECT_THAT(card, HasSubstr("0.729 to 0.733"));
+  EXPECT_THAT(card, HasSubstr("457,414"));
+  EXPECT_THAT(card, HasSubstr("45,741 to 1,000,000"));
   EXPECT_THAT(card, HasSubstr("flights"));
   EXPECT_THAT(card, HasSubstr("a\\|b"));
 }

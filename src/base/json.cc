@@ -85,8 +85,11 @@ absl::StatusOr<Json> parse_json(std::string_view text) {
     const size_t column =
         newline == std::string_view::npos ? before.size() : before.size() - newline - 1;
     return invalid(fmt::format("the text is not JSON: line {}, column {}", line, column));
-  } catch (const Json::exception& error) {
-    return invalid(fmt::format("the text is not JSON: {}", error.what()));
+  } catch (const Json::out_of_range&) {
+    return invalid("a number in the JSON document is too large to be stored",
+                   "give numbers within 1.8e308, or texts");
+  } catch (const Json::exception&) {
+    return invalid("the text is not JSON");
   }
 }
 

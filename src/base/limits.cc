@@ -117,6 +117,24 @@ absl::StatusOr<uint64_t> parse_size(std::string_view text) {
   return *bytes;
 }
 
+std::string with_thousands(int64_t count) {
+  std::string digits = std::to_string(count);
+  const size_t first = digits[0] == '-' ? 1 : 0;
+  for (size_t i = digits.size(); i > first + 3; i -= 3) {
+    digits.insert(i - 3, 1, ',');
+  }
+  return digits;
+}
+
+std::string format_value(double value) {
+  constexpr double kWholeFrom = 1000;
+  constexpr double kWholeMax = 1e15;
+  const double size = std::abs(value);
+  const bool whole = std::floor(value) == value || size >= kWholeFrom;
+  return whole && size < kWholeMax ? with_thousands(std::llround(value))
+                                   : fmt::format("{:.4g}", value);
+}
+
 std::string format_size(uint64_t bytes) {
   constexpr std::array<std::string_view, 5> kNames{"KiB", "MiB", "GiB", "TiB", "PiB"};
   if (bytes < 1024) {

@@ -28,6 +28,11 @@ absl::StatusOr<uint64_t> parse_size(std::string_view text);
 // "512 B", "1.5 KiB", "4.0 GiB".
 std::string format_size(uint64_t bytes);
 
+// "3,000,000".
+std::string with_thousands(int64_t count);
+// A value for people: "457,414" from a thousand on, "0.7312" with four digits below.
+std::string format_value(double value);
+
 // "90s", "5m", "2h", "14d", "1h30m", "1.5h", "250ms", "10us"; a number without a unit is refused.
 // INVALID_ARGUMENT otherwise, when it is negative and when it exceeds 200 years.
 absl::StatusOr<std::chrono::nanoseconds> parse_duration(std::string_view text);
@@ -60,6 +65,7 @@ struct Limits {
   // Data.
   uint32_t columns = 10'000;
   uint32_t column_name_bytes = 256;
+  uint32_t json_depth = 200;  // levels of nesting in a JSON file
   uint32_t query_bytes = 64U << 10;
   uint32_t import_files = 10'000;
   uint32_t preview_rows = 10'000;

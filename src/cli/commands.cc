@@ -85,8 +85,8 @@ std::vector<Command> dataset_commands() {
          "shaped by SQL"},
         {"zcat log.csv.gz | cromford dataset add log - --checks rules.yaml",
          "from a pipe, checked"}},
-       "Rows that cannot be read go to quarantine with their reason. The same rows again make no "
-       "new version.",
+       "Rows that cannot be read go to quarantine with their reason. The same rows as those of the "
+       "newest version make no new one.",
        dataset_add},
       list_command("dataset list", "all datasets",
                    {{"dataset list", "newest versions with rows and sizes"},

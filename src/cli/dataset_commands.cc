@@ -152,9 +152,30 @@ void warn_of(const base::Json& version, Output& output) {
                     with_thousands(*rows), *rows == 1 ? "" : "s", *rows == 1 ? "stands" : "stand",
                     versioned(version, "dataset")));
   }
-  for (const base::Json& warning : array_field(field(version, "profile"), "warnings")) {
+  std::vector<std::string> lines;
+  const auto add = [&lines](const base::Json& warning) {
     const std::string column = text_field(warning, "column");
-    output.warning((column.empty() ? "" : column + ": ") + text_field(warning, "text"));
+    lines.push_back((column.empty() ? "" : column + ": ") + text_field(warning, "text"));
+  };
+  for (const base::Json& source : array_field(version, "sources")) {
+    for (const base::Json& note : array_field(source, "notes")) {
+      if (bool_field(note, "warning")) {
+        add(note);
+      }
+    }
+  }
+  for (const base::Json& warning : array_field(field(version, "profile"), "warnings")) {
+    add(warning);
+  }
+  // A table of thousands of columns has as much to say of each.
+  constexpr size_t kShownMax = 50;
+  for (size_t i = 0; i < std::min(lines.size(), kShownMax); ++i) {
+    output.warning(lines[i]);
+  }
+  if (lines.size() > kShownMax) {
+    output.warning(fmt::format("{} further warnings: `cromford dataset show {} --json` has them",
+                               with_thousands(static_cast<int64_t>(lines.size() - kShownMax)),
+                               versioned(version, "dataset")));
   }
 }
 

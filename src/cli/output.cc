@@ -106,15 +106,6 @@ std::string in_cell(std::string_view text) {
 
 }  // namespace
 
-std::string with_thousands(int64_t count) {
-  std::string digits = std::to_string(count);
-  const size_t first = digits[0] == '-' ? 1 : 0;
-  for (size_t i = digits.size(); i > first + 3; i -= 3) {
-    digits.insert(i - 3, 1, ',');
-  }
-  return digits;
-}
-
 size_t shown_width(std::string_view text) {
   return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
@@ -165,10 +156,7 @@ Cell share_cell(double share) {
 Cell number_cell(double value) {
   std::string raw;
   base::append_number(raw, value);
-  if (std::floor(value) == value && std::abs(value) < 1e15) {
-    return {with_thousands(static_cast<int64_t>(value)), raw};
-  }
-  return {fmt::format("{:.4g}", value), raw};
+  return {base::format_value(value), raw};
 }
 
 Cell score_cell(double value) {

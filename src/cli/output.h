@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/limits.h"
 #include "cli/environment.h"
 
 namespace cromford::cli {
@@ -45,14 +46,13 @@ Cell count_cell(int64_t count);            // 3,000,000
 Cell bytes_cell(int64_t bytes);            // 13.0 MiB
 Cell seconds_cell(double seconds);         // 8.1s, 2m30s
 Cell share_cell(double share);             // 21.5%
-Cell number_cell(double value);            // four significant digits
+Cell number_cell(double value);            // 457,414 or 0.7312
 Cell score_cell(double value);             // four decimals
 Cell time_cell(std::string_view rfc3339);  // 2026-11-22 15:04
 Cell state_cell(std::string_view state);   // coloured by what it means
 Cell coloured(std::string text, Colour colour);
 
-// "3,000,000".
-std::string with_thousands(int64_t count);
+using base::with_thousands;
 // How many columns of a terminal the text takes (code points; no wide characters).
 size_t shown_width(std::string_view text);
 // `text` with its control characters (but line breaks and tabs) written as \x1b, and all bytes

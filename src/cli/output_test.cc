@@ -191,6 +191,7 @@ TEST(CellTest, ValuesAreHumanised) {
   EXPECT_EQ(share_cell(0).shown, "0.0%");
   EXPECT_EQ(number_cell(3000000).shown, "3,000,000");
   EXPECT_EQ(number_cell(0.123456).shown, "0.1235");
+  EXPECT_EQ(number_cell(457413.6).shown, "457,414");
   EXPECT_EQ(score_cell(0.75531).shown, "0.7553");
   EXPECT_EQ(score_cell(123456.7).shown, "1.2346e+05");
   EXPECT_EQ(time_cell("2026-11-22T15:04:05Z").shown, "2026-11-22 15:04");

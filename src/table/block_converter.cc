@@ -50,6 +50,7 @@ class ColumnWriter {
 
   int64_t filled() const { return filled_; }
   MissingMarks marks() const { return marks_; }
+  int64_t infinite() const { return infinite_; }
   DateFormats ruled_out() const { return ruled_out_; }
   const ColumnGuess& guess() const { return guess_; }
 
@@ -57,6 +58,7 @@ class ColumnWriter {
   Outcome missing_or_misfit(std::string_view text) {
     const MissingMarks mark = missing_mark_of(text) & plan_.marks;
     marks_ |= mark;
+    infinite_ += mark == bit(MissingMark::kInfinite) ? 1 : 0;
     return mark != 0 ? Outcome::kMissing : Outcome::kMisfit;
   }
 
@@ -117,6 +119,7 @@ class ColumnWriter {
   std::string scratch_;
   int64_t filled_ = 0;
   MissingMarks marks_ = 0;
+  int64_t infinite_ = 0;
   DateFormats ruled_out_ = 0;
   ColumnGuess guess_;
 };
@@ -170,6 +173,7 @@ class BlockConverter {
     ConvertedBlock result;
     result.misfits.resize(columns_.size());
     result.marks.resize(columns_.size());
+    result.infinite.resize(columns_.size());
     std::vector<uint32_t> rows(block_.row_count());
     std::iota(rows.begin(), rows.end(), 0U);
     reasons_.assign(rows.size(), {});
@@ -180,7 +184,9 @@ class BlockConverter {
       ConvertedBlock clean;
       clean.misfits.resize(columns_.size());
       clean.marks.resize(columns_.size());
+      clean.infinite.resize(columns_.size());
       fill(rows, clean);
+      result.infinite = std::move(clean.infinite);
       result.chunks = std::move(clean.chunks);
     }
     result.row_count = static_cast<int64_t>(rows.size());
@@ -216,6 +222,7 @@ class BlockConverter {
       misfits.ruled_out = writer.ruled_out();
       misfits.guess.merge(writer.guess());
       result.marks[column] = writer.marks();
+      result.infinite[column] = writer.infinite();
     }
   }
 

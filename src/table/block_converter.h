@@ -23,6 +23,7 @@ struct ConvertedBlock {
   std::vector<BadRow> bad;              // of the scanner and of misfits, by line
   std::vector<Misfits> misfits;         // one for each column
   std::vector<MissingMarks> marks;      // that occurred, one for each column
+  std::vector<int64_t> infinite;        // infinities taken as missing, one for each column
 };
 
 // The file's columns and what they are to become, in order.

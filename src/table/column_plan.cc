@@ -277,8 +277,9 @@ std::string plan_note(const ColumnPlan& plan, MissingMarks seen_marks) {
   if (is_date && plan.date_format != DateFormat::kYearMonthDay) {
     add(fmt::format("dates as {}", date_format_name(plan.date_format)));
   }
-  static constexpr std::array<std::string_view, 9> kMarkNames = {
-      "?", "NA", "N/A", "NULL", "NaN", "None", "-", "unknown", "inf"};
+  // Infinities are told apart, with their count.
+  static constexpr std::array<std::string_view, 8> kMarkNames = {"?",   "NA",   "N/A", "NULL",
+                                                                 "NaN", "None", "-",   "unknown"};
   std::string marks;
   for (size_t i = 0; i < kMarkNames.size(); ++i) {
     if ((seen_marks & plan.marks & (1U << i)) != 0) {

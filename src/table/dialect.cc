@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -422,6 +423,10 @@ void describe_table(const Cut& cut, size_t skipped, TextLayout& layout) {
     long_rows += cut.cell_count(row) > width ? 1 : 0;
   }
   layout.dialect.pad_short_rows = long_rows == 0 && short_rows * 10 > cut.rows.size();
+  for (size_t at = 0; layout.dialect.comment != 0 && at < cut.begins[first];
+       at = line_end(text, at, layout.dialect.carriage_return_ends) + 1) {
+    layout.comment_lines += text[at] == layout.dialect.comment ? 1 : 0;
+  }
   layout.preamble_bytes = skipped + cut.begins[first];
   layout.preamble_lines = line_of(cut.begins[first]);
   describe_header(cut, first, width, layout);
@@ -437,6 +442,7 @@ std::vector<std::string> tidy_names(const std::vector<std::string>& names) {
     taken.insert(base::lower(base::trim(name)));
   }
   std::unordered_set<std::string> used;
+  std::unordered_map<std::string, int> next;  // of names that come again
   for (size_t i = 0; i < names.size(); ++i) {
     std::string name(base::clip_utf8(base::trim(names[i]), limits.column_name_bytes - 8));
     for (char& c : name) {
@@ -447,8 +453,9 @@ std::vector<std::string> tidy_names(const std::vector<std::string>& names) {
       name = fmt::format("column_{}", i + 1);
     }
     std::string candidate = name;
-    for (int n = 2; used.contains(base::lower(candidate)) ||
-                    (candidate != name && taken.contains(base::lower(candidate)));
+    for (int& n = next.try_emplace(base::lower(name), 2).first->second;
+         used.contains(base::lower(candidate)) ||
+         (candidate != name && taken.contains(base::lower(candidate)));
          ++n) {
       candidate = fmt::format("{}_{}", name, n);
     }
@@ -458,12 +465,29 @@ std::vector<std::string> tidy_names(const std::vector<std::string>& names) {
   return result;
 }
 
+namespace {
+
+// At least two lines with # before a line without: a file whose lines all begin with it has rows.
+bool begins_with_comments(std::string_view head) {
+  if (!head.starts_with('#') || head.find("\n#") == std::string_view::npos) {
+    return false;
+  }
+  for (const std::string_view line : base::split(head, '\n')) {
+    if (!line.starts_with('#') && !base::trim(line).empty()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 TextLayout sniff_layout(std::string_view sample, bool whole, std::optional<char> delimiter) {
   TextLayout layout;
   Dialect base;
   const std::string_view head = sample.substr(0, kBytesMax);
   base.carriage_return_ends = head.find('\n') == std::string_view::npos;
-  if (head.starts_with('#') && head.find("\n#") != std::string_view::npos) {
+  if (begins_with_comments(head)) {
     base.comment = '#';
   }
   // Spreadsheets name their separator in a first line of its own: sep=;

@@ -28,6 +28,7 @@ struct TextLayout {
   int64_t preamble_lines = 0;
   size_t preamble_bytes = 0;
   std::vector<BadRow> preamble;
+  int64_t comment_lines = 0;  // among it
   bool header = false;
   size_t header_bytes = 0;  // of the header row, after the preamble
   int64_t header_lines = 0;

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/limits.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "table/profile_state.h"
@@ -200,7 +201,7 @@ std::string shown(ColumnType type, double value) {
   if (type == ColumnType::kDate || type == ColumnType::kTimestamp) {
     return value_text(type, value);
   }
-  return fmt::format("{:.4g}", value);
+  return base::format_value(value);
 }
 
 void describe(const ColumnProfile& from, const ColumnProfile& to, ColumnDiff& diff) {

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "table/engine_words.h"
 #include "table/sandbox.h"
 
 namespace cromford::table {
@@ -73,6 +74,9 @@ absl::Status error_status(std::string_view message, duckdb_error_type type, Orig
     return base::internal(fmt::format("the data engine failed: {}", text));
   }
   if (origin == Origin::kUser) {
+    return words_of_query(text);
+  }
+  if (origin == Origin::kFile) {
     return base::invalid(text);
   }
   if (message.find("No files found") != std::string_view::npos ||
@@ -340,6 +344,14 @@ Mapped map_type(std::string_view type, const std::string& column) {
   const auto is = [type](std::initializer_list<std::string_view> names) {
     return std::find(names.begin(), names.end(), type) != names.end();
   };
+  // First, because the type of a list begins with that of its values: TIMESTAMP[].
+  const bool nested = type.ends_with("]") || type.starts_with("STRUCT") ||
+                      type.starts_with("MAP") || type.starts_with("UNION");
+  if (nested) {
+    return {
+        ColumnType::kText,
+        fmt::format("CASE WHEN {0} IS NOT NULL THEN CAST(to_json({0}) AS VARCHAR) END", column)};
+  }
   if (type == "BOOLEAN") {
     return {ColumnType::kBoolean, column};
   }
@@ -370,13 +382,6 @@ Mapped map_type(std::string_view type, const std::string& column) {
   }
   if (type == "VARCHAR") {
     return {ColumnType::kText, column};
-  }
-  const bool nested = type.ends_with("]") || type.starts_with("STRUCT") ||
-                      type.starts_with("MAP") || type.starts_with("UNION");
-  if (nested) {
-    return {
-        ColumnType::kText,
-        fmt::format("CASE WHEN {0} IS NOT NULL THEN CAST(to_json({0}) AS VARCHAR) END", column)};
   }
   return {ColumnType::kText, fmt::format("CAST({} AS VARCHAR)", column)};
 }

@@ -37,8 +37,8 @@ struct Engine::State {
 
 namespace duck {
 
-// Whose fault a failing query is: the program's own SQL, or that of a user or the data.
-enum class Origin { kOwn, kUser };
+// Whose fault a failing query is: the program's own SQL, that of a user, or a user's file.
+enum class Origin { kOwn, kUser, kFile };
 
 class Result {
  public:

@@ -185,7 +185,9 @@ class Importer {
       for (const InputPlan& input : inputs_) {
         schemas.push_back(input.schema);
       }
-      TRY(merged_, extend_schema(*options_.append_to, merge_schemas(schemas)));
+      const Schema added = merge_schemas(schemas);
+      TRY(merged_, extend_schema(*options_.append_to, added));
+      growth_ = growth_of(*options_.append_to, added);
     }
     // A column that is text in one file is read as text in all, so that nothing of it is lost.
     for (InputPlan& input : inputs_) {
@@ -255,14 +257,7 @@ class Importer {
 
   // The SELECT of one input in the merged schema.
   std::string select_input(const InputPlan& input, const std::string& from) const {
-    std::vector<std::string> columns;
-    for (const ColumnSchema& column : merged_.columns) {
-      const std::string name = quote_name(column.name);
-      columns.push_back(fmt::format("CAST({} AS {}) AS {}",
-                                    input.schema.find(column.name) ? name : "NULL",
-                                    duck::sql_type(column.type), name));
-    }
-    return fmt::format("SELECT {} FROM {}", base::join(columns, ", "), from);
+    return fmt::format("SELECT {} FROM {}", cast_columns(merged_, input.schema), from);
   }
 
   // Returns whether it must be read again.
@@ -285,7 +280,7 @@ class Importer {
     write.schema = merged_;
     write.output = scratch_.file("read.parquet");
     write.memory_limit_bytes = engine_memory();
-    write.origin = duck::Origin::kUser;
+    write.origin = duck::Origin::kFile;
     write.compact = is_direct();
     // The rows of text files come one after another. With more than one thread, the engine would
     // have one of them wait for the others in a busy loop, against our own.
@@ -362,6 +357,18 @@ class Importer {
       if (const std::string note = plan_note(column.plan, feed.marks[i]); !note.empty()) {
         input.source.notes.push_back({column.name, note});
       }
+      if (feed.infinite[i] > 0) {
+        input.source.notes.push_back(
+            {column.name,
+             fmt::format("{} infinite value{} taken as missing", feed.infinite[i],
+                         feed.infinite[i] == 1 ? " was" : "s were"),
+             true});
+      }
+    }
+    const int64_t comments = input.text->layout.comment_lines + feed.comment_count;
+    if (comments > 0 && input.text->layout.dialect.comment == '#') {
+      input.source.notes.push_back({"", fmt::format("{} comment line{} left out", comments,
+                                                    comments == 1 ? " was" : "s were")});
     }
     if (feed.repaired_count > 0) {
       input.source.notes.push_back(
@@ -426,16 +433,11 @@ class Importer {
     schema_ = ready.schema;
     if (options_.append_to) {
       TRY(schema_, extend_schema(*options_.append_to, ready.schema));
-    }
-    std::vector<std::string> columns;
-    for (const ColumnSchema& column : schema_.columns) {
-      const std::string name = quote_name(column.name);
-      columns.push_back(fmt::format("CAST({} AS {}) AS {}",
-                                    ready.schema.find(column.name) ? name : "NULL",
-                                    duck::sql_type(column.type), name));
+      growth_ = growth_of(*options_.append_to, ready.schema);
     }
     ParquetWrite write;
-    write.select = fmt::format("SELECT {} FROM (\n{}\n)", base::join(columns, ", "), ready.select);
+    write.select =
+        fmt::format("SELECT {} FROM (\n{}\n)", cast_columns(schema_, ready.schema), ready.select);
     write.schema = schema_;
     write.output = output;
     write.memory_limit_bytes = engine_memory();
@@ -473,6 +475,10 @@ class Importer {
     }
     PartHasher part(schema_);
     const StoredTable stored = stored_rows();
+    // A second thread of the engine would have nothing to read, and the first would ask it for rows
+    // in a busy loop.
+    const bool one_group = row_count_ <= row_group_rows(schema_, engine_memory());
+    TRY(set_threads(one_group ? 1 : engine_->threads()));
     const int64_t blocks = std::max<int64_t>(1, (row_count_ + kBlockRows - 1) / kBlockRows);
     TRY(for_each_block(
         *engine_, stored,
@@ -518,6 +524,9 @@ class Importer {
       parts.push_back({row_count_, part_hash_});
     }
     result_.content_hash = hash_of_parts(schema_, parts);
+    if (!growth_.empty()) {
+      inputs_.front().source.notes.push_back({"", growth_, true});
+    }
     for (InputPlan& input : inputs_) {
       result_.sources.push_back(std::move(input.source));
     }
@@ -536,6 +545,7 @@ class Importer {
   int next_function_ = 0;
   Schema merged_;
   Schema schema_;
+  std::string growth_;  // what an append changes about the columns
   std::filesystem::path stored_;
   std::string part_hash_;
   int64_t row_count_ = 0;

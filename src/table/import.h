@@ -104,8 +104,9 @@ struct ImportedSource {
   // What was done to the values of a column beside the plain reading, in words: "decimal commas",
   // "missing marks: ?, NA", "dates as d/m/Y".
   struct Note {
-    std::string column;
+    std::string column;  // "": of the whole file
     std::string text;
+    bool warning = false;  // whoever imports should look at it
     bool operator==(const Note&) const = default;
   };
   std::vector<Note> notes;

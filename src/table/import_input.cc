@@ -11,6 +11,8 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "table/engine_words.h"
+#include "table/json_limits.h"
 #include "table/parquet_writer.h"
 #include "table/sandbox.h"
 
@@ -68,26 +70,35 @@ absl::StatusOr<std::string> hash_file(const std::filesystem::path& path) {
   return source->finish_hash();
 }
 
-// DuckDB's messages name the file's path; people know it by another name.
-absl::Status name_file(const absl::Status& status, const InputPlan& plan) {
-  std::string text(base::message(status));
-  for (const std::string& path : {plan.path.string()}) {
-    for (size_t at = text.find(path); at != std::string::npos; at = text.find(path, at + 1)) {
-      text.replace(at, path.size(), plan.display_name);
+JsonLimits json_limits(const InputPlan& plan) {
+  return {plan.display_name, plan.source.format == "jsonl" ? JsonLimits::Layout::kLines
+                                                           : JsonLimits::Layout::kDocument};
+}
+
+// Plain JSON that the data engine reads as it is.
+absl::Status check_json(const InputPlan& plan, const base::CancelToken& cancel) {
+  TRY(auto source, open_bytes(plan.path, Compression::kNone));
+  JsonLimits limits = json_limits(plan);
+  std::vector<char> buffer(kReadBytes);
+  while (true) {
+    TRY(cancel.check());
+    TRY(const size_t count, source->read(buffer));
+    if (count == 0) {
+      return absl::OkStatus();
     }
+    TRY(limits.push({buffer.data(), count}));
   }
-  if (text.find(plan.display_name) == std::string::npos) {
-    text = fmt::format("{}: {}", plan.display_name, text);
-  }
-  // Nor do they know our SQL, which stands behind what is wrong.
-  text = std::string(base::trim(text.substr(0, text.find("\n\nLINE "))));
-  text = text.substr(0, text.find("\nTry increasing"));
-  const absl::Status renamed(status.code(), text);
-  const std::string remedy(base::remedy(status));
-  return base::with_remedy(
-      renamed, remedy.empty()
-                   ? fmt::format("mend the file, or name its format with --format: {}", kFormats)
-                   : remedy);
+}
+
+// An error about a file, by the name that people know it by.
+absl::Status name_file(const absl::Status& status, const InputPlan& plan) {
+  const absl::Status told =
+      words_of_file(status, {.path = plan.path.string(), .display_name = plan.display_name});
+  return base::remedy(told).empty()
+             ? base::with_remedy(
+                   told,
+                   fmt::format("mend the file, or name its format with --format: {}", kFormats))
+             : told;
 }
 
 }  // namespace
@@ -101,7 +112,7 @@ namespace {
 
 absl::Status plan_by_engine(duck::Connection& connection, const std::string& select,
                             InputPlan& plan) {
-  auto mapped = map_select(connection, select, duck::Origin::kUser);
+  auto mapped = map_select(connection, select, duck::Origin::kFile);
   if (!mapped.ok()) {
     return name_file(mapped.status(), plan);
   }
@@ -159,6 +170,7 @@ class JsonCopy {
     source = bounded(std::move(source), options.unpacked_bytes_max, plan_.display_name);
     std::ofstream out(output, std::ios::binary);
     Transcoder transcoder(encoding_);
+    JsonLimits limits = json_limits(plan_);
     std::vector<char> buffer(kReadBytes);
     std::string text;
     bool last = false;
@@ -166,7 +178,9 @@ class JsonCopy {
       TRY(options.cancel.check());
       TRY(const size_t count, source->read(buffer));
       last = count == 0;
+      const size_t before = text.size();
       transcoder.push({buffer.data(), count}, last, text);
+      TRY(limits.push(std::string_view(text).substr(before)));
       const size_t used = check_lines ? copy_lines(text, last, out) : text.size();
       if (!check_lines) {
         out << text;
@@ -233,6 +247,8 @@ absl::Status plan_json(duck::Connection& connection, const TextSample& sample, b
     TRY(JsonCopy(plan, compression, sample.encoding).run(copy, lines, options));
     plan.path = copy;
     compression = Compression::kNone;
+  } else {
+    TRY(check_json(plan, options.cancel));
   }
   absl::Status status = plan_by_engine(connection, json_select(plan, compression), plan);
   if (!status.ok() && lines && plan.path != copy) {

@@ -170,9 +170,12 @@ absl::StatusOr<ManifestPart> read_part(const Json& json, const std::string& poin
 
 absl::StatusOr<ImportedSource::Note> read_note(const Json& json, const std::string& pointer) {
   ImportedSource::Note note;
-  Reader reader(json, pointer, {"column", "text"});
+  Reader reader(json, pointer, {"column", "text", "warning"});
   reader.text("column", note.column);
   reader.text("text", note.text);
+  if (json.is_object() && json.contains("warning")) {
+    reader.flag("warning", note.warning);
+  }
   TRY(reader.status());
   return note;
 }
@@ -255,6 +258,9 @@ Json source_json(const ImportedSource& source) {
   Json notes = Json::array();
   for (const ImportedSource::Note& note : source.notes) {
     notes.push_back({{"column", note.column}, {"text", note.text}});
+    if (note.warning) {
+      notes.back()["warning"] = true;
+    }
   }
   return {{"name", source.name},
           {"size_bytes", source.size_bytes},

@@ -35,7 +35,7 @@ Manifest example() {
   source.quote = "\"";
   source.header = true;
   source.row_count = 2;
-  source.notes = {{"delay", "missing marks: NA"}};
+  source.notes = {{"delay", "missing marks: NA"}, {"", "1 new column: x", true}};
   manifest.sources = {source};
   manifest.checks = {{"not null", "origin", "reject", 0, true}};
   manifest.quarantined_count = 1;

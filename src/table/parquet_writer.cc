@@ -15,6 +15,12 @@
 namespace cromford::table {
 namespace {
 
+// A column gets a dictionary where each word stands for this many rows at least: a larger one costs
+// a tenth of the writing to fill, and the file is no smaller for it.
+constexpr int64_t kRowsPerWordMin = 16;
+
+}  // namespace
+
 // Rows are held until a row group is full, so wide tables need smaller ones.
 int64_t row_group_rows(const Schema& schema, uint64_t memory_limit_bytes) {
   constexpr int64_t kRowsMin = 2048;
@@ -24,12 +30,6 @@ int64_t row_group_rows(const Schema& schema, uint64_t memory_limit_bytes) {
   const auto rows = static_cast<int64_t>(memory_limit_bytes / 8 / row_bytes);
   return std::clamp(rows / kRowsMin * kRowsMin, kRowsMin, kRowsMax);
 }
-
-// A column gets a dictionary where each word stands for this many rows at least: a larger one costs
-// a tenth of the writing to fill, and the file is no smaller for it.
-constexpr int64_t kRowsPerWordMin = 16;
-
-}  // namespace
 
 std::filesystem::path temporary_name(const std::filesystem::path& output) {
   std::filesystem::path name = output;

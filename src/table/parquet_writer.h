@@ -37,6 +37,9 @@ struct ParquetWrite {
   bool compact = true;  // zstd; else quick to write, for files that are read once
 };
 
+// How many rows the writer puts into a row group, which is what threads share among them.
+int64_t row_group_rows(const Schema& schema, uint64_t memory_limit_bytes);
+
 // Returns the number of rows. Writes `temporary_name(output)` first; after an error neither exists.
 absl::StatusOr<int64_t> write_parquet(duck::Connection& connection, const ParquetWrite& write,
                                       const base::CancelToken& cancel);

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "table/column_plan.h"
 #include "table/profile_state.h"
 
 namespace cromford::table {
@@ -145,7 +146,7 @@ class ColumnWarner {
   void about_numbers(const NumberState& state);
 
  private:
-  void about_looks();
+  void about_looks(const TextState& state);
   void about_spelling(const TextState& state);
   void about_sentinels(const NumberState& state);
   void about_dates(const NumberState& state);
@@ -187,12 +188,24 @@ void ColumnWarner::about_variety() {
   }
 }
 
-void ColumnWarner::about_looks() {
+// Zip codes and long identifiers are digits too, and would not survive as numbers.
+std::string numbers_advice(const TextState& state) {
+  for (const CountedText& item : state.values().sorted()) {
+    if (looks_like_code(base::trim(item.text))) {
+      return fmt::format(
+          "all texts are digits, such as {}, kept as text because a number would lose some",
+          base::clip_utf8(base::trim(item.text), 64));
+    }
+  }
+  return "all texts are numbers; import the column as a number";
+}
+
+void ColumnWarner::about_looks(const TextState& state) {
   const TextSummary& text = *column_.text;
   if (text.number_share >= 0.95) {
     warn("numbers_as_text",
          text.number_share == 1
-             ? std::string("all texts are numbers; import the column as a number")
+             ? numbers_advice(state)
              : fmt::format("{} of the texts are numbers; the others keep the column from being one",
                            percent(text.number_share)));
   } else if (text.number_share >= 0.05) {
@@ -250,7 +263,7 @@ void ColumnWarner::about_spelling(const TextState& state) {
 
 void ColumnWarner::about_texts(const TextState& state) {
   if (column_.text) {
-    about_looks();
+    about_looks(state);
     about_spelling(state);
   }
 }

@@ -293,6 +293,7 @@ size_t RowScanner::scan(bool last, RowBlock& block) {
       }
       begin = std::min(end + 1, block.text.size());
       ++line_;
+      ++comment_count_;
       continue;
     }
     const size_t first_cell = block.cells.size();
@@ -306,7 +307,7 @@ size_t RowScanner::scan(bool last, RowBlock& block) {
       block.cells.resize(first_cell);
       if (row.state == ScannedRow::State::kNeedMore && row.lines == 1 &&
           line_end(block.text, begin, dialect_.carriage_return_ends) == block.text.size()) {
-        break;  // One endless line: more must come before it can be given up.
+        break;  // One endless line: the reader gives it up when it begins a block.
       }
       begin = skip_line(block, begin, row.end,
                         too_long ? "the row is longer than 16 MiB; is a quote never closed?"

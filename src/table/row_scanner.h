@@ -121,6 +121,8 @@ class RowScanner {
   size_t scan(bool last, RowBlock& block);
 
   int64_t next_line() const { return line_; }
+  // Comment lines left out so far.
+  int64_t comment_count() const { return comment_count_; }
   // Lets the count of lines begin behind what was read otherwise.
   void set_next_line(int64_t line) { line_ = line; }
 
@@ -135,6 +137,7 @@ class RowScanner {
   Dialect dialect_;
   size_t width_;
   int64_t line_ = 1;
+  int64_t comment_count_ = 0;
   uint64_t rescanned_bytes_ = 0;
 };
 

@@ -17,7 +17,6 @@ namespace {
 
 constexpr size_t kBlockBytes = 1U << 20;
 constexpr size_t kReadBytes = 256U << 10;
-constexpr size_t kLineBytesMax = 64U << 20;
 
 // One block on its way; `ready` under the state's mutex.
 struct Slot {
@@ -41,6 +40,7 @@ struct TextFeed::State {
   bool stopping = false;
   absl::Status read_status;
   int64_t repaired_count = 0;
+  int64_t comment_count = 0;
   std::string hash;
   std::vector<std::thread> threads;
 
@@ -133,12 +133,17 @@ absl::Status TextFeed::State::read_blocks() {
       block.text.erase(0, skipped);
       skip -= skipped;
     }
-    const size_t used = scanner.scan(last, block);
-    if (used == 0 && block.text.size() > kLineBytesMax) {
-      return base::invalid(fmt::format("{}: line {} is longer than {}", file.display_name,
-                                       scanner.next_line(), base::format_size(kLineBytesMax)),
-                           "this is no table of lines; name the format with --format");
+    const size_t line = line_end(block.text, 0, file.layout.dialect.carriage_return_ends);
+    if (line > RowScanner::kRowBytesMax) {
+      return base::invalid(
+          fmt::format("{}: line {} is longer than {}", file.display_name, scanner.next_line(),
+                      base::format_size(RowScanner::kRowBytesMax)),
+          "this is no table of lines; name the format with --format");
     }
+    if (line == block.text.size() && !last) {
+      continue;  // Cells are cut once their line has come to its end.
+    }
+    const size_t used = scanner.scan(last, block);
     std::string rest = block.text.substr(used);
     if (!enqueue(std::move(block), source->position())) {
       return absl::OkStatus();
@@ -149,6 +154,7 @@ absl::Status TextFeed::State::read_blocks() {
   TRY(std::string hash_text, source->finish_hash());
   const std::scoped_lock lock(mutex);
   repaired_count = transcoder.repaired_count();
+  comment_count = scanner.comment_count();
   hash = std::move(hash_text);
   return absl::OkStatus();
 }
@@ -184,6 +190,7 @@ std::shared_ptr<Slot> TextFeed::State::wait_for_slot() {
     if (in_order.empty() && read_all) {
       result.status = read_status;
       result.repaired_count = repaired_count;
+      result.comment_count = comment_count;
       result.hash = hash;
       return nullptr;
     }
@@ -200,6 +207,7 @@ absl::Status TextFeed::State::take(Slot& slot) {
   for (size_t i = 0; i < block.misfits.size(); ++i) {
     result.misfits[i].merge(block.misfits[i]);
     result.marks[i] |= block.marks[i];
+    result.infinite[i] += block.infinite[i];
     result.hopeless = result.hopeless || is_hopeless(result.misfits[i]);
   }
   result.row_count += block.row_count;
@@ -274,6 +282,7 @@ void pull_from_feed(duckdb_function_info info, duckdb_data_chunk output) {
 TextFeed::TextFeed(TextFeedOptions options) : state_(std::make_unique<State>()) {
   state_->result.misfits.resize(options.file.columns.size());
   state_->result.marks.resize(options.file.columns.size());
+  state_->result.infinite.resize(options.file.columns.size());
   state_->options = std::move(options);
 }
 

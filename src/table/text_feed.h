@@ -69,8 +69,10 @@ struct TextFeedResult {
   int64_t bad_count = 0;
   std::vector<Misfits> misfits;
   std::vector<MissingMarks> marks;
-  int64_t repaired_count = 0;  // bytes that were not of the encoding
-  std::string hash;            // of the file's bytes
+  std::vector<int64_t> infinite;  // infinities taken as missing, by column
+  int64_t comment_count = 0;      // lines left out behind the header
+  int64_t repaired_count = 0;     // bytes that were not of the encoding
+  std::string hash;               // of the file's bytes
 };
 
 struct TextFeedOptions {
