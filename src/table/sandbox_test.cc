@@ -303,7 +303,12 @@ TEST_F(SandboxTest, TheLockedEngineRefusesByItself) {
 }
 
 TEST_F(SandboxTest, NamesWhatIsWrong) {
-  EXPECT_THAT(run("select nam from input"), StatusIs(kInvalid, HasSubstr("nam")));
+  const auto mistyped = run("select nam from input");
+  EXPECT_THAT(mistyped, StatusIs(kInvalid, HasSubstr("there is no column \"nam\"")));
+  EXPECT_THAT(base::remedy(mistyped.status()), HasSubstr("did you mean \"name\""));
+  EXPECT_THAT(run("select upperr(name) from input"),
+              StatusIs(kInvalid, HasSubstr("there is no function \"upperr\"")));
+  EXPECT_THAT(run("select sum(name) from input"), StatusIs(kInvalid, HasSubstr("sum(VARCHAR)")));
   EXPECT_THAT(run("select id::int / name::int from input"),
               StatusIs(kInvalid, HasSubstr("Could not convert")));
   EXPECT_THAT(run("selec 1"), StatusIs(kInvalid, HasSubstr("cannot be read")));
