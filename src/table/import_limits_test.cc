@@ -218,5 +218,50 @@ TEST_F(ImportLimits, TenThousandColumnsAreRead) {
   EXPECT_EQ(result.row_count, 2);
 }
 
+constexpr int64_t kWideColumns = 1100;
+
+int64_t wide_cell(int64_t row, int64_t column) {
+  return row * 10'000 + column;
+}
+
+class WideVisitor final : public ChunkVisitor {
+ public:
+  explicit WideVisitor(int64_t& good) : good_(good) {}
+  absl::Status visit(const Chunk& chunk) override {
+    for (size_t i = 0; i < chunk.row_count(); ++i) {
+      for (size_t column = 0; column < chunk.columns().size(); ++column) {
+        const int64_t row = chunk.first_row() + static_cast<int64_t>(i);
+        good_ += chunk.column(column).integers[i] == wide_cell(row, static_cast<int64_t>(column));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  int64_t& good_;
+};
+
+// Wide tables are read in slices of columns, of which each must stand beside its own rows.
+TEST_F(ImportLimits, RowsOfWideTablesStayTogether) {
+  constexpr int64_t kRows = 2300;  // more than a vector of the engine
+  std::string text;
+  for (int64_t column = 0; column < kWideColumns; ++column) {
+    text += (column == 0 ? "c" : ",c") + std::to_string(column);
+  }
+  for (int64_t row = 0; row < kRows; ++row) {
+    for (int64_t column = 0; column < kWideColumns; ++column) {
+      text += (column == 0 ? '\n' : ',') + std::to_string(wide_cell(row, column));
+    }
+  }
+  std::ofstream(directory_ / "wide.csv") << text << "\n";
+  int64_t good = 0;
+  ImportOptions options = options_for(directory_ / "wide.csv");
+  options.make_visitor = [&good](int64_t) { return std::make_unique<WideVisitor>(good); };
+  options.sink = [](int64_t, std::unique_ptr<ChunkVisitor>) { return absl::OkStatus(); };
+  ASSERT_OK_AND_ASSIGN(const ImportResult result, import_files(options));
+  EXPECT_EQ(result.row_count, kRows);
+  EXPECT_EQ(good, kRows * kWideColumns);
+}
+
 }  // namespace
 }  // namespace cromford::table

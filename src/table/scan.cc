@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -31,6 +33,28 @@ absl::StatusOr<std::vector<int64_t>> count_part_rows(Engine& engine, const Store
     rows.push_back(counted.integer(0, 0));
   }
   return rows;
+}
+
+// All rows of a stored table, in order. The engine looks at all columns that a query reads again
+// for each of them, in every row group; several narrow reads side by side save a wide table of few
+// rows most of that. They hold the rows in memory, so tables of more rows are read as they are.
+std::string select_side_by_side(const StoredTable& stored, int64_t row_count) {
+  constexpr size_t kColumns = 1000;
+  constexpr int64_t kCellsMax = 5'000'000;
+  const auto width = static_cast<int64_t>(stored.schema.columns.size());
+  if (stored.parts.size() != 1 || width <= static_cast<int64_t>(kColumns) ||
+      row_count * width > kCellsMax) {
+    return select_stored(stored);
+  }
+  std::vector<std::string> reads;
+  for (size_t begin = 0; begin < stored.schema.columns.size(); begin += kColumns) {
+    StoredTable narrow{{}, stored.parts};
+    const auto first = stored.schema.columns.begin() + static_cast<ptrdiff_t>(begin);
+    const size_t count = std::min(kColumns, stored.schema.columns.size() - begin);
+    narrow.schema.columns.assign(first, first + static_cast<ptrdiff_t>(count));
+    reads.push_back(fmt::format("({})", select_stored(narrow)));
+  }
+  return fmt::format("SELECT * FROM {}", base::join(reads, " POSITIONAL JOIN "));
 }
 
 // Some rows of a chunk that several blocks may share.
@@ -94,9 +118,11 @@ class BlockScan {
  private:
   absl::Status read() {
     TRY(part_rows_, count_part_rows(engine_, stored_));
+    const int64_t row_count = std::accumulate(part_rows_.begin(), part_rows_.end(), int64_t{0});
     TRY(auto connection, duck::connect(engine_));
     return connection.stream(
-        select_stored(stored_), cancel_, duck::Origin::kOwn, [this](duck::DataChunk chunk) {
+        select_side_by_side(stored_, row_count), cancel_, duck::Origin::kOwn,
+        [this](duck::DataChunk chunk) {
           return deal(std::make_shared<const duck::DataChunk>(std::move(chunk)));
         });
   }
