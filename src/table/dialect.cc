@@ -399,6 +399,31 @@ void describe_header(const Cut& cut, size_t first, size_t width, TextLayout& lay
   layout.names = tidy_names(names);
 }
 
+// A header that opens a quote and never closes it is no row, but names the columns all the same:
+// it is the line before the table, with as many cells, all of them texts. Empty when it is not.
+std::vector<std::string> names_of_open_line(const Cut& cut, size_t row, size_t width,
+                                            const Dialect& dialect) {
+  if (cut.rows[row].state != ScannedRow::State::kOpenQuote) {
+    return {};
+  }
+  const std::string_view text = cut.block.text;
+  const std::string_view line = text.substr(cut.begins[row], cut.rows[row].end - cut.begins[row]);
+  Dialect unquoted = dialect;
+  unquoted.quote = 0;
+  std::vector<Cell> cells;
+  scan_row(line, 0, true, unquoted, cells);
+  std::vector<std::string> names;
+  for (const Cell& cell : cells) {
+    std::string name(line.substr(cell.begin, cell.length));
+    std::erase(name, dialect.quote);
+    if (kind_of(name) != Kind::kText) {
+      return {};
+    }
+    names.push_back(std::move(name));
+  }
+  return names.size() == width ? names : std::vector<std::string>();
+}
+
 void describe_table(const Cut& cut, size_t skipped, TextLayout& layout) {
   const std::string_view text = cut.block.text;
   const size_t width = usual_width(cut);
@@ -408,7 +433,12 @@ void describe_table(const Cut& cut, size_t skipped, TextLayout& layout) {
                                               text.begin() + static_cast<ptrdiff_t>(begin),
                                               layout.dialect.carriage_return_ends ? '\r' : '\n');
   };
-  for (size_t row = 0; row < first; ++row) {
+  std::vector<std::string> open_names;
+  if (first > 0) {
+    open_names = names_of_open_line(cut, first - 1, width, layout.dialect);
+  }
+  const size_t refused = open_names.empty() ? first : first - 1;
+  for (size_t row = 0; row < refused; ++row) {
     layout.preamble.push_back(
         {line_of(cut.begins[row]) + 1,
          std::string(text.substr(cut.begins[row], cut.rows[row].end - cut.begins[row])),
@@ -429,7 +459,12 @@ void describe_table(const Cut& cut, size_t skipped, TextLayout& layout) {
   }
   layout.preamble_bytes = skipped + cut.begins[first];
   layout.preamble_lines = line_of(cut.begins[first]);
-  describe_header(cut, first, width, layout);
+  if (open_names.empty()) {
+    describe_header(cut, first, width, layout);
+  } else {
+    layout.header = layout.open_header = true;
+    layout.names = tidy_names(open_names);
+  }
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ struct TextLayout {
   std::vector<BadRow> preamble;
   int64_t comment_lines = 0;  // among it
   bool header = false;
-  size_t header_bytes = 0;  // of the header row, after the preamble
+  bool open_header = false;  // it opens a quote that is never closed, and counts as preamble
+  size_t header_bytes = 0;   // of the header row, after the preamble
   int64_t header_lines = 0;
   std::vector<std::string> names;  // unique, none empty; one for each column
 };

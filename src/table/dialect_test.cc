@@ -1,5 +1,6 @@
 #include "table/dialect.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -41,12 +42,18 @@ TEST(Dialect, TakesQuotesThatNeverCloseForNone) {
   for (const std::string& file : {text, text + "7,5\"\n1,2\n"}) {
     const TextLayout layout = sniff(file);
     EXPECT_EQ(layout.dialect.delimiter, ',');
-    EXPECT_EQ(layout.names.size(), 2U);
-    ASSERT_EQ(layout.preamble.size(), 1U);
-    EXPECT_EQ(layout.preamble[0].line, 1);
-    EXPECT_EQ(layout.preamble[0].text, "\"id,x");
-    EXPECT_EQ(layout.preamble[0].reason, "a quote is opened and never closed");
+    EXPECT_EQ(layout.names, (std::vector<std::string>{"id", "x"}));
+    EXPECT_TRUE(layout.open_header);
+    EXPECT_THAT(layout.preamble, ::testing::IsEmpty());
+    EXPECT_EQ(layout.preamble_lines, 1);
   }
+  // A line that names nothing is a row that cannot be read.
+  const TextLayout values = sniff("\"8,9\n" + text.substr(text.find('\n') + 1));
+  EXPECT_FALSE(values.open_header);
+  ASSERT_EQ(values.preamble.size(), 1U);
+  EXPECT_EQ(values.preamble[0].line, 1);
+  EXPECT_EQ(values.preamble[0].text, "\"8,9");
+  EXPECT_EQ(values.preamble[0].reason, "a quote is opened and never closed");
   // The sample ends before the quote could.
   std::string large = text;
   while (large.size() < (400U << 10)) {

@@ -370,6 +370,9 @@ class Importer {
       input.source.notes.push_back({"", fmt::format("{} comment line{} left out", comments,
                                                     comments == 1 ? " was" : "s were")});
     }
+    if (input.text->layout.open_header) {
+      input.source.notes.push_back({"", "the header opens a quote that is never closed", true});
+    }
     if (feed.repaired_count > 0) {
       input.source.notes.push_back(
           {"", fmt::format("{} bytes were not {} and were read as Windows-1252 or replaced",

@@ -177,6 +177,17 @@ TEST_F(ImportLimits, CountsCommentLines) {
   EXPECT_THAT(notes_of(result), ElementsAre(": 3 comment lines were left out"));
 }
 
+TEST_F(ImportLimits, AHeaderWithAnOpenQuoteStillNamesTheColumns) {
+  ASSERT_OK_AND_ASSIGN(const ImportResult result, import("q.csv", "name,\"city\nx,1\ny,2\nz,3\n"));
+  EXPECT_EQ(result.schema.names(), (std::vector<std::string>{"name", "city"}));
+  EXPECT_EQ(result.row_count, 3);
+  EXPECT_EQ(result.quarantined_count, 0);
+  EXPECT_THAT(notes_of(result), ElementsAre("!: the header opens a quote that is never closed"));
+  // A line of values stays in quarantine.
+  ASSERT_OK_AND_ASSIGN(const ImportResult values, import("v.csv", "1,\"2\nx,1\ny,2\nz,3\n"));
+  EXPECT_EQ(values.quarantined_count, 1);
+}
+
 TEST_F(ImportLimits, RowsThatAllBeginWithAHashAreRows) {
   ASSERT_OK_AND_ASSIGN(const ImportResult result, import("h.csv", "#cat,5\n#dog,6\n#cow,7\n"));
   EXPECT_EQ(result.row_count, 3);
