@@ -91,6 +91,7 @@ int run(std::span<const std::string> arguments, Environment& environment) {
     return fail(session.status(), plain);
   }
   const absl::StatusOr<int> code = dispatch(*call, **session);
+  (*session)->let_others_finish();
   if (!code.ok()) {
     return fail(code.status(), (*session)->output());
   }

@@ -39,6 +39,8 @@ class HostedServer {
   virtual std::string url() const = 0;
   // The owner's token, as in home/run/server.json.
   virtual std::string token() const = 0;
+  // Whether anybody is connected, or a job runs or waits.
+  virtual bool in_use() const = 0;
 };
 
 // `cromford server`, parsed. What is not given is left to the configuration file and the defaults.

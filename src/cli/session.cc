@@ -20,6 +20,9 @@ namespace {
 
 constexpr size_t kServerFileMax = 64 << 10;
 constexpr int64_t kPageSizeMax = 1000;
+constexpr std::chrono::milliseconds kHomeWait{20};
+constexpr int kHomeWaits = 500;
+constexpr std::chrono::milliseconds kOthersWait{100};
 
 // The flag, else the environment variable, else the default.
 std::string setting(const Invocation& call, const Environment& environment, std::string_view flag,
@@ -107,16 +110,29 @@ std::unique_ptr<Client> Session::running_server(std::chrono::milliseconds timeou
 
 absl::Status Session::open() {
   if (!url_.empty()) {
-    options_ = {.url = url_, .token = token_};
-  } else {
-    options_ = named_in_home();
-    owner_ = true;
+    options_ = {.url = url_, .token = token_, .interrupts = environment_.interrupts};
+    client_ = std::make_unique<Client>(options_);
+    return absl::OkStatus();
   }
+  owner_ = true;
+  absl::Status status = open_home();
+  // Somebody who is about to announce himself, or to go.
+  for (int waits = 0; absl::IsAlreadyExists(status) && waits < kHomeWaits; ++waits) {
+    environment_.sleep(kHomeWait);
+    status = open_home();
+  }
+  return status;
+}
+
+// The server that runs on the home, or else one inside this process. ALREADY_EXISTS where the home
+// is held by somebody who does not answer.
+absl::Status Session::open_home() {
+  options_ = named_in_home();
   options_.interrupts = environment_.interrupts;
   if (!options_.url.empty()) {
     client_ = std::make_unique<Client>(options_);
     // A file that a killed server left behind leads nowhere, or to another program.
-    if (!owner_ || client_->send({.path = "/healthz"}).ok()) {
+    if (client_->send({.path = "/healthz"}).ok()) {
       return absl::OkStatus();
     }
     client_.reset();
@@ -130,6 +146,26 @@ absl::Status Session::open() {
   options_.token = hosted_->token();
   client_ = std::make_unique<Client>(options_);
   return absl::OkStatus();
+}
+
+void Session::let_others_finish() {
+  if (!hosts()) {
+    return;
+  }
+  client_.reset();
+  const auto interrupts = [&] {
+    return environment_.interrupts != nullptr ? environment_.interrupts->load() : 0;
+  };
+  const int before = interrupts();
+  bool told = false;
+  // Short at first: the server has yet to notice that this command has hung up.
+  for (std::chrono::milliseconds pause{1}; hosted_->in_use() && interrupts() == before;
+       pause = std::min(2 * pause, kOthersWait)) {
+    if (pause == kOthersWait && !std::exchange(told, true)) {
+      output_.note("other commands use the factory in this process: it ends after them");
+    }
+    environment_.sleep(pause);
+  }
 }
 
 absl::StatusOr<Client*> Session::client() {

@@ -68,6 +68,10 @@ class Session {
   absl::StatusOr<base::Json> list(std::string_view path, std::string_view key, Query query,
                                   int64_t limit);
 
+  // At the end of a command that hosts the server: waits for other commands that use it meanwhile,
+  // until Ctrl-C. No client may be used any more.
+  void let_others_finish();
+
   // OK where a job can go on without this command: not in a hosted server, which ends with it.
   absl::Status allow_detach();
 
@@ -79,6 +83,7 @@ class Session {
       : environment_(environment), output_(environment, options) {}
 
   absl::Status open();
+  absl::Status open_home();
   bool home_is_held() const;
   // How to reach the server that home/run/server.json tells of; its url is empty without one.
   ClientOptions named_in_home() const;

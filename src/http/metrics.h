@@ -38,6 +38,7 @@ class Metrics {
   void observe(size_t route_index, int status, std::chrono::nanoseconds latency);
   void connection_opened() { connections_.fetch_add(1, std::memory_order_relaxed); }
   void connection_closed() { connections_.fetch_sub(1, std::memory_order_relaxed); }
+  int64_t open_connections() const { return connections_.load(std::memory_order_relaxed); }
   void connection_refused() { refused_.fetch_add(1, std::memory_order_relaxed); }
   void add_bytes(uint64_t received, uint64_t sent);
 

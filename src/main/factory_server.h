@@ -34,6 +34,8 @@ class FactoryServer {
   // "127.0.0.1:7040"
   virtual std::string address() const = 0;
   virtual std::string owner_token() const = 0;
+  // Whether anybody is connected, or a job runs or waits.
+  virtual bool in_use() const = 0;
   virtual void stop() = 0;
 };
 

@@ -78,6 +78,7 @@ class Hosted final : public cli::HostedServer {
   explicit Hosted(std::unique_ptr<FactoryServer> server) : server_(std::move(server)) {}
   std::string url() const override { return "http://" + server_->address(); }
   std::string token() const override { return server_->owner_token(); }
+  bool in_use() const override { return server_->in_use(); }
 
  private:
   std::unique_ptr<FactoryServer> server_;
