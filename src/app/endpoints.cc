@@ -32,6 +32,7 @@ base::Json traffic_json(const serve::Endpoint& endpoint) {
   return {{"requests", traffic.requests},
           {"rows", traffic.rows},
           {"errors", traffic.errors},
+          {"unseen", traffic.unseen},
           {"latency_us",
            {{"p50", traffic.latency.quantile_ns(0.5) / 1000},
             {"p90", traffic.latency.quantile_ns(0.9) / 1000},

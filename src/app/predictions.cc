@@ -21,6 +21,29 @@ absl::Status no_such_endpoint(std::string_view what, std::string_view name) {
                          "list what is served: cromford endpoint list");
 }
 
+// Names of columns are the users' own.
+std::string label_value(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\\' || c == '"') {
+      out += '\\';
+    }
+    out += c == '\n' ? ' ' : c;
+  }
+  return out;
+}
+
+// A line for each column that had such a category.
+void append_unseen(const serve::Variant& variant, std::string_view labels, std::string& out) {
+  const model::Contract& contract = variant.spec.package->contract();
+  for (size_t column = 0; column < contract.size(); ++column) {
+    if (const uint64_t count = variant.counters->unseen(column); count > 0) {
+      out += fmt::format("cromford_endpoint_unseen_total{{{},column=\"{}\"}} {}\n", labels,
+                         label_value(contract[column].name), count);
+    }
+  }
+}
+
 }  // namespace
 
 absl::Status Factory::predict_json(std::string_view project, std::string_view endpoint,
@@ -80,6 +103,9 @@ std::string Factory::metrics_text() {
   std::string latency =
       "# HELP cromford_endpoint_latency_seconds Time from a request's body to its answer.\n"
       "# TYPE cromford_endpoint_latency_seconds summary\n";
+  std::string unseen =
+      "# HELP cromford_endpoint_unseen_total Categories in answered rows that training never saw.\n"
+      "# TYPE cromford_endpoint_unseen_total counter\n";
   for (const auto& endpoint : registry_.list()) {
     for (const serve::Variant& variant : endpoint->variants()) {
       const serve::Traffic traffic = variant.counters->read();
@@ -90,6 +116,7 @@ std::string Factory::metrics_text() {
       text += fmt::format("cromford_endpoint_requests_total{{{}}} {}\n", labels, traffic.requests);
       rows += fmt::format("cromford_endpoint_rows_total{{{}}} {}\n", labels, traffic.rows);
       errors += fmt::format("cromford_endpoint_errors_total{{{}}} {}\n", labels, traffic.errors);
+      append_unseen(variant, labels, unseen);
       for (const double q : {0.5, 0.9, 0.99}) {
         latency +=
             fmt::format("cromford_endpoint_latency_seconds{{{},quantile=\"{}\"}} {}\n", labels, q,
@@ -102,7 +129,7 @@ std::string Factory::metrics_text() {
     }
   }
   const flow::Runner::Counts jobs = context_->runner->counts();
-  return text + rows + errors + latency +
+  return text + rows + errors + unseen + latency +
          fmt::format(
              "# HELP cromford_jobs Jobs by state.\n# TYPE cromford_jobs gauge\n"
              "cromford_jobs{{state=\"running\"}} {}\ncromford_jobs{{state=\"queued\"}} {}\n",

@@ -35,6 +35,7 @@ void print_endpoint(const base::Json& endpoint, Output& output) {
   facts.add("requests", count_cell(integer_field(traffic, "requests").value_or(0)));
   facts.add("rows", count_cell(integer_field(traffic, "rows").value_or(0)));
   facts.add("errors", count_cell(integer_field(traffic, "errors").value_or(0)));
+  facts.add("unseen categories", count_cell(integer_field(traffic, "unseen").value_or(0)));
   facts.add("updated", time_cell(text_field(endpoint, "updated_at")));
   output.facts(facts);
   output.heading("Variants");

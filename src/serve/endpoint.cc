@@ -75,7 +75,7 @@ std::shared_ptr<TrafficCounters> counters_of(const Endpoint* before, const Varia
       }
     }
   }
-  return std::make_shared<TrafficCounters>();
+  return std::make_shared<TrafficCounters>(spec.package->contract().size());
 }
 
 Variant prepare(VariantSpec spec, const Endpoint* before) {

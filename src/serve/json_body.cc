@@ -71,6 +71,116 @@ absl::Status not_json(std::string_view body, simdjson::error_code code) {
                        kRemedy);
 }
 
+// The text with ".0" behind whole numbers of more than 18 digits that stand outside of texts: JSON
+// knows one kind of number, and simdjson refuses what fits into no integer type.
+std::string widen_integers(std::string_view text) {
+  constexpr size_t kDigitsSafe = 18;
+  std::string result;
+  bool quoted = false;
+  for (size_t i = 0; i < text.size();) {
+    size_t length = 1;
+    if (quoted && text[i] == '\\') {
+      length = std::min<size_t>(2, text.size() - i);
+    } else if (text[i] == '"') {
+      quoted = !quoted;
+    } else if (!quoted && text[i] >= '0' && text[i] <= '9') {
+      length = std::min(text.find_first_not_of("0123456789.eE+-", i), text.size()) - i;
+      const std::string_view number = text.substr(i, length);
+      result += number;
+      i += length;
+      if (length > kDigitsSafe && number.find_first_of(".eE") == std::string_view::npos) {
+        result += ".0";
+      }
+      continue;
+    }
+    result += text.substr(i, length);
+    i += length;
+  }
+  return result;
+}
+
+// Follows a parser through a document and knows where it failed, as a JSON pointer.
+class Pointer final : public nlohmann::json_sax<base::Json> {
+ public:
+  bool null() override { return step(); }
+  bool boolean(bool /*value*/) override { return step(); }
+  bool number_integer(number_integer_t /*value*/) override { return step(); }
+  bool number_unsigned(number_unsigned_t /*value*/) override { return step(); }
+  bool number_float(number_float_t /*value*/, const string_t& /*text*/) override { return step(); }
+  bool string(string_t& /*value*/) override { return step(); }
+  bool binary(binary_t& /*value*/) override { return step(); }
+  bool start_object(size_t /*count*/) override { return enter(false); }
+  bool key(string_t& name) override {
+    places_.back().key = name;
+    return true;
+  }
+  bool end_object() override { return leave(); }
+  bool start_array(size_t /*count*/) override { return enter(true); }
+  bool end_array() override { return leave(); }
+  bool parse_error(size_t /*position*/, const std::string& token,
+                   const nlohmann::detail::exception& error) override {
+    constexpr int kNumberOverflow = 406;
+    overflow_ = error.id == kNumberOverflow;
+    token_ = token;
+    return false;
+  }
+
+  bool overflow() const { return overflow_; }
+  const std::string& token() const { return token_; }
+  std::string text() const {
+    std::string text;
+    for (const Place& place : places_) {
+      text += place.is_list ? fmt::format("/{}", place.index) : pointer_step(place.key);
+    }
+    return text;
+  }
+  // "row 3, column 'distance'" within a list of rows, else the pointer.
+  std::string in_words() const {
+    return places_.size() == 3 && places_[1].is_list && places_[0].key == "rows"
+               ? fmt::format("row {}, column '{}'", places_[1].index, places_[2].key)
+               : text();
+  }
+
+ private:
+  struct Place {
+    bool is_list = false;
+    size_t index = 0;
+    std::string key = {};
+  };
+
+  bool step() {
+    if (!places_.empty()) {
+      ++places_.back().index;
+    }
+    return true;
+  }
+  bool enter(bool is_list) {
+    places_.push_back({.is_list = is_list});
+    return true;
+  }
+  bool leave() {
+    places_.pop_back();
+    return step();
+  }
+
+  std::vector<Place> places_;
+  std::string token_;
+  bool overflow_ = false;
+};
+
+// Where a number of the body is too large for any type; OK where none is.
+absl::Status check_numbers(std::string_view body) {
+  Pointer pointer;
+  base::Json::sax_parse(body.begin(), body.end(), &pointer);
+  if (!pointer.overflow()) {
+    return absl::OkStatus();
+  }
+  Faults faults;
+  faults.add(pointer.text(), fmt::format("{}: the number {} is too large", pointer.in_words(),
+                                         base::clip_utf8(pointer.token(), kShownBytesMax)));
+  return faults.status("numbers go up to 1.7976931348623157e308");
+}
+
 }  // namespace
 
 absl::StatusOr<dom::object> JsonBody::parse(std::string_view body, Nan nan) {
@@ -83,6 +193,12 @@ absl::StatusOr<dom::object> JsonBody::parse(std::string_view body, Nan nan) {
       buffer_.assign(replaced);
       code = parse_buffer(replaced.size(), root);
     }
+  }
+  if (code == simdjson::NUMBER_ERROR) {
+    TRY(check_numbers(body));
+    const std::string widened = widen_integers(body);
+    buffer_.assign(widened);
+    code = parse_buffer(widened.size(), root);
   }
   if (code != simdjson::SUCCESS) {
     return not_json(body, code);

@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/name.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -192,10 +193,11 @@ class Inference {
   absl::Status read_ids() {
     const auto read_id = [this](size_t row, dom::element element) {
       std::string_view& id = memory_.ids[row];
-      if (element.get(id) != simdjson::SUCCESS || id.empty() ||
-          id.size() > context_.limits.id_bytes) {
-        return wrong(fmt::format("the id of row {} is {}, a text of 1 to {} bytes is expected", row,
-                                 describe_element(element), context_.limits.id_bytes));
+      if (element.get(id) != simdjson::SUCCESS || !is_good_id(id, context_.limits.id_bytes)) {
+        return wrong(
+            fmt::format("the id of row {} is {}, a text of 1 to {} bytes without control "
+                        "characters is expected",
+                        row, describe_element(element), context_.limits.id_bytes));
       }
       return absl::OkStatus();
     };
@@ -260,6 +262,9 @@ class Inference {
           is_all_numeric(contract)) {
         return fill_matrix(variant, tensor);
       }
+      if (key < 0 && column_tensors == 1 && tensor.width > 1 && is_all_numeric(contract)) {
+        return wrong_width(tensor, contract);
+      }
       if (key < 0) {
         return base::invalid(fmt::format("the model has no input '{}'{}", tensor.name,
                                          base::did_you_mean(tensor.name, endpoint_.keys())),
@@ -273,6 +278,18 @@ class Inference {
       TRY(fill_column(variant, tensor, endpoint_.variants()[variant].column_of_key[index]));
     }
     return absl::OkStatus();
+  }
+
+  // One tensor of all columns, but not of as many as the model has.
+  static absl::Status wrong_width(const Tensor& tensor, const model::Contract& contract) {
+    constexpr size_t kNamesMax = 20;
+    std::vector<std::string> names;
+    for (size_t i = 0; i < std::min(contract.size(), kNamesMax); ++i) {
+      names.push_back(contract[i].name);
+    }
+    return wrong(fmt::format("the input '{}' has {} columns, the model has {}: {}{}", tensor.name,
+                             tensor.width, contract.size(), base::join(names, ", "),
+                             contract.size() > kNamesMax ? ", ..." : ""));
   }
 
   absl::Status fill_column(size_t variant, const Tensor& tensor, int32_t column) {
@@ -298,6 +315,11 @@ class Inference {
       model::Value value;
       if (!read_tensor_value(element, tensor.type, type, value)) {
         return misfit(tensor, row, element, type);
+      }
+      if (value.text.size() > context_.limits.text_value_bytes) {
+        return wrong(fmt::format("the input '{}', row {}: the text is longer than {}, the limit",
+                                 tensor.name, row,
+                                 base::format_size(context_.limits.text_value_bytes)));
       }
       rows.set(row, index, value);
       return absl::OkStatus();

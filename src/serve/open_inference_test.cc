@@ -157,7 +157,8 @@ TEST_F(OpenInference, AnswersRegressionAndMatrices) {
                    "}"),
             base::Json({10.0}));
   EXPECT_THAT(infer("{" + inputs({input("m", "[1,2]", "FP64", "[1,2]")}) + "}"),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no input 'm'")));
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("the input 'm' has 2 columns, the model has 3: x0, x1, ")));
   EXPECT_THAT(infer("{" + inputs({input("x0", "[1,2]", "FP64", "[1,2]")}) + "}"),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("has the shape [1,2]")));
   EXPECT_THAT(infer("{" + inputs({input("m", "[1,3]", "BYTES", R"(["1","2","3"])")}) + "}"),
@@ -220,6 +221,8 @@ TEST_F(OpenInference, SaysWhatIsWrong) {
       {in(input("weekend", "[1]", "BOOL", "[2]")), "true or false is expected"},
       {in(input("booked", "[1]", "BYTES", R"(["x"])")), "a date like"},
       {in(input("id", "[1]", "FP64", "[1]")), "has to be BYTES"},
+      {in(good + "," + input("id", "[1]", "BYTES", R"(["a\nb"])")), "without control characters"},
+      {in(input("distance", "[2]", "FP64", "[1,-1e999]")), "/inputs/0/data/1: the number -1e999"},
       {in(input("distnace", "[1]", "FP64", "[1]")), "did you mean 'distance'"},
       {in(good + "," + good), "'distance' stands twice"},
       {in(good + "," + input("origin", "[2]", "BYTES", "[null,null]")),

@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/name.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -162,7 +163,8 @@ class Request {
             fmt::format("row {}: {} is expected in '{}', not {}", index,
                         field.name == "at"
                             ? std::string("a time like \"2001-02-28T10:00:00Z\"")
-                            : fmt::format("a text of 1 to {} bytes", context_.limits.id_bytes),
+                            : fmt::format("a text of 1 to {} bytes without control characters",
+                                          context_.limits.id_bytes),
                         field.name, describe_element(element)));
       }
       ++index;
@@ -179,7 +181,7 @@ class Request {
     memory_.ids.resize(row_count_);
     return for_each_text(field, [&](size_t index, std::string_view text) {
       memory_.ids[index] = text;
-      return !text.empty() && text.size() <= context_.limits.id_bytes;
+      return is_good_id(text, context_.limits.id_bytes);
     });
   }
 
@@ -242,6 +244,12 @@ class Request {
         blame(row, pair.key,
               fmt::format("row {}, column '{}': {}", row, pair.key,
                           describe_misfit(pair.value, type)));
+        return;
+      }
+      if (value.text.size() > context_.limits.text_value_bytes) {
+        blame(row, pair.key,
+              fmt::format("row {}, column '{}': the text is longer than {}, the limit", row,
+                          pair.key, base::format_size(context_.limits.text_value_bytes)));
         return;
       }
       memory_.lanes[target.variant].rows.set(target.row, static_cast<size_t>(column), value);

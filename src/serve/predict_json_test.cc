@@ -86,8 +86,8 @@ TEST_F(PredictJson, MakesIdsInOrder) {
 }
 
 TEST_F(PredictJson, TakesAnyCallersId) {
-  const base::Json out = json(R"({"ids":["ü\"\n","same","same"],"rows":[{},{},{}]})");
-  EXPECT_EQ(out["predictions"][0]["id"], "ü\"\n");
+  const base::Json out = json(R"({"ids":["ü\"","same","same"],"rows":[{},{},{}]})");
+  EXPECT_EQ(out["predictions"][0]["id"], "ü\"");
   EXPECT_EQ(out["predictions"][2]["id"], "same");
 }
 
@@ -208,6 +208,37 @@ TEST_F(PredictJson, RefusesRepeatedKeys) {
   EXPECT_OK(answer(R"({"rows":[{"distance":1},{"distance":2}]})"));
 }
 
+TEST_F(PredictJson, NumbersOfAnyLengthAreNumbers) {
+  EXPECT_EQ(*answer(R"({"rows":[{"distance":123456789012345678901234567890}],"ids":["a"]})"),
+            *answer(R"({"rows":[{"distance":123456789012345678901234567890.0}],"ids":["a"]})"));
+  EXPECT_EQ(
+      *answer(
+          R"({"rows":[{"distance":-99999999999999999999,"origin":"9\"99999999999999999999"}],"ids":["a"]})"),
+      *answer(R"({"rows":[{"distance":-1e20,"origin":"9\"99999999999999999999"}],"ids":["a"]})"));
+  const auto result = answer(R"({"rows":[{},{"origin":"1e999","distance":-1e999}]})");
+  EXPECT_THAT(result, StatusIs(absl::StatusCode::kInvalidArgument,
+                               HasSubstr("row 1, column 'distance': the number -1e999 is too")));
+  EXPECT_THAT(pointers(result.status()), ElementsAre("/rows/1/distance"));
+  EXPECT_THAT(answer(R"({"rows":[],"explain":1e999})"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("/explain: the number")));
+}
+
+TEST_F(PredictJson, TextsHaveALimit) {
+  limits_.text_value_bytes = 4;
+  EXPECT_OK(answer(R"({"rows":[{"origin":"four"}]})"));
+  EXPECT_THAT(answer(R"({"rows":[{"origin":"fives"}]})"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("row 0, column 'origin': the text is longer than 4 B")));
+}
+
+TEST_F(PredictJson, CategoriesNeverSeenAreCounted) {
+  EXPECT_OK(answer(R"({"rows":[{"origin":"martian"},{"origin":"ORD"},{"origin":"venusian"},{}]})"));
+  EXPECT_EQ(late_->traffic().unseen, 2U);
+  EXPECT_THAT(answer(R"({"rows":[{"origin":"martian","x":1}]})"),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_EQ(late_->traffic().unseen, 2U);
+}
+
 TEST_F(PredictJson, SaysWhatIsWrongWithTheBody) {
   const std::vector<std::array<std::string, 3>> cases = {
       {"", "", "the body is empty"},
@@ -225,6 +256,8 @@ TEST_F(PredictJson, SaysWhatIsWrongWithTheBody) {
       {R"({"rows":[{}],"ids":[]})", "/ids", "'ids' has 0 entries for 1 rows"},
       {R"({"rows":[{},{}],"ids":["a",7]})", "/ids/1", "row 1: a text of 1 to 128 bytes"},
       {R"({"rows":[{}],"ids":[""]})", "/ids/0", "a text of 1 to 128 bytes"},
+      {R"({"rows":[{}],"ids":["a\u0000"]})", "/ids/0", "without control characters"},
+      {R"({"rows":[{}],"ids":["a\nb"]})", "/ids/0", "without control characters"},
       {R"({"rows":[{}],"at":["now"]})", "/at/0", "row 0: a time like"},
       {R"({"rows":[{}],"at":[1]})", "/at/0", "a time like"},
       {R"({"rows":[{}],"explain":-1})", "/explain", "a whole number from 0 to 100"},

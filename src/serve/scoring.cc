@@ -90,6 +90,13 @@ Scratch::~Scratch() = default;
 Scratch::Scratch(Scratch&&) noexcept = default;
 Scratch& Scratch::operator=(Scratch&&) noexcept = default;
 
+bool is_good_id(std::string_view id, size_t bytes_max) {
+  return !id.empty() && id.size() <= bytes_max && std::none_of(id.begin(), id.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  });
+}
+
 void score_shadows(const PredictContext& context, const Endpoint& endpoint, Scratch::Impl& memory,
                    size_t row_count) {
   const std::vector<Variant>& variants = endpoint.variants();
@@ -105,7 +112,8 @@ void score_shadows(const PredictContext& context, const Endpoint& endpoint, Scra
     const auto duration = context.clock.monotonic() - start;
     variants[v].counters->count({.rows = row_count,
                                  .latency_ns = static_cast<uint64_t>(duration.count()),
-                                 .failed = lane.failed});
+                                 .failed = lane.failed,
+                                 .unseen = lane.predictions.unseen});
   }
 }
 
@@ -113,7 +121,9 @@ void count_answered(const Endpoint& endpoint, const Scratch::Impl& memory, uint6
   const std::vector<Variant>& variants = endpoint.variants();
   for (size_t v = 0; v < variants.size(); ++v) {
     if (memory.counts[v] > 0) {
-      variants[v].counters->count({.rows = memory.counts[v], .latency_ns = latency_ns});
+      variants[v].counters->count({.rows = memory.counts[v],
+                                   .latency_ns = latency_ns,
+                                   .unseen = memory.lanes[v].predictions.unseen});
     }
   }
   if (memory.ids.empty()) {  // A request without rows counts as one, too.

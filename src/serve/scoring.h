@@ -110,6 +110,9 @@ struct Scratch::Impl {
   void reset_lanes(const Endpoint& endpoint, size_t row_count);
 };
 
+// Ids go into logs and files beside other texts: 1 to `bytes_max` bytes, no control characters.
+bool is_good_id(std::string_view id, size_t bytes_max);
+
 // Scores all rows with every shadow, and counts them for it. Shadows never change an answer.
 void score_shadows(const PredictContext& context, const Endpoint& endpoint, Scratch::Impl& memory,
                    size_t row_count);

@@ -76,13 +76,15 @@ Traffic& Traffic::operator+=(const Traffic& other) {
   requests += other.requests;
   rows += other.rows;
   errors += other.errors;
+  unseen += other.unseen;
   latency += other.latency;
   return *this;
 }
 
-TrafficCounters::TrafficCounters()
+TrafficCounters::TrafficCounters(size_t column_count)
     : shard_count_(std::clamp<size_t>(std::thread::hardware_concurrency(), 1, kShardsMax)),
-      shards_(std::make_unique<Shard[]>(shard_count_)) {}
+      shards_(std::make_unique<Shard[]>(shard_count_)),
+      unseen_(column_count) {}
 
 void TrafficCounters::count(const Served& served) {
   Shard& shard = shards_[thread_number() % shard_count_];
@@ -94,6 +96,11 @@ void TrafficCounters::count(const Served& served) {
   add(shard.rows, served.rows);
   add(shard.sum_ns, served.latency_ns);
   add(shard.counts[LatencyHistogram::bucket_of(served.latency_ns)], 1);
+  for (size_t column = 0; column < std::min(served.unseen.size(), unseen_.size()); ++column) {
+    if (served.unseen[column] > 0) {
+      add(unseen_[column], served.unseen[column]);
+    }
+  }
 }
 
 Traffic TrafficCounters::read() const {
@@ -107,6 +114,9 @@ Traffic TrafficCounters::read() const {
     for (size_t bucket = 0; bucket < LatencyHistogram::kBuckets; ++bucket) {
       total.latency.counts[bucket] += shard.counts[bucket].load(std::memory_order_relaxed);
     }
+  }
+  for (const std::atomic<uint64_t>& column : unseen_) {
+    total.unseen += column.load(std::memory_order_relaxed);
   }
   return total;
 }

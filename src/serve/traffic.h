@@ -15,6 +15,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <vector>
 
 namespace cromford::serve {
 
@@ -40,6 +42,7 @@ struct Traffic {
   uint64_t requests = 0;     // Answered ones.
   uint64_t rows = 0;         // Answered ones.
   uint64_t errors = 0;       // Requests that were refused or failed.
+  uint64_t unseen = 0;       // Categories in answered rows that training never saw.
   LatencyHistogram latency;  // Of the answered requests.
 
   Traffic& operator+=(const Traffic& other);
@@ -50,15 +53,19 @@ struct Served {
   uint64_t rows = 0;
   uint64_t latency_ns = 0;
   bool failed = false;
+  // Per column of the contract: categories that training never saw.
+  std::span<const uint32_t> unseen = {};
 };
 
 class TrafficCounters {
  public:
-  TrafficCounters();
+  explicit TrafficCounters(size_t column_count = 0);
 
   void count(const Served& served);
   // Sums all threads up. What is counted meanwhile may be missing.
   Traffic read() const;
+  // Unseen categories of one column of the contract.
+  uint64_t unseen(size_t column) const { return unseen_[column].load(std::memory_order_relaxed); }
 
  private:
   struct alignas(64) Shard {
@@ -71,6 +78,8 @@ class TrafficCounters {
 
   size_t shard_count_;
   std::unique_ptr<Shard[]> shards_;  // As many as the machine has cores, up to 16.
+  // Not in shards: written only where there is something to count.
+  std::vector<std::atomic<uint64_t>> unseen_;
 };
 
 }  // namespace cromford::serve

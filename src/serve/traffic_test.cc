@@ -36,6 +36,17 @@ TEST(Traffic, QuantilesAreAtMostAQuarterTooHigh) {
   EXPECT_GT(histogram.quantile_ns(0.0), 0U);
 }
 
+TEST(Traffic, CountsUnseenCategoriesByColumn) {
+  TrafficCounters counters(2);
+  const std::vector<uint32_t> unseen = {0, 3};
+  counters.count({.rows = 4, .unseen = unseen});
+  counters.count({.rows = 4, .unseen = unseen});
+  counters.count({.failed = true, .unseen = unseen});
+  EXPECT_EQ(counters.unseen(0), 0U);
+  EXPECT_EQ(counters.unseen(1), 6U);
+  EXPECT_EQ(counters.read().unseen, 6U);
+}
+
 TEST(Traffic, CountsFromAllThreads) {
   TrafficCounters counters;
   std::vector<std::thread> threads;
