@@ -1,9 +1,12 @@
 #include "cli/completion.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "cli/client.h"
 #include "cli/json_fields.h"
 #include "cli/session.h"
 
@@ -15,17 +18,36 @@ constexpr std::string_view kFilesMark = ":files";
 
 constexpr std::string_view kBash = R"(# cromford completion for bash
 _cromford() {
-  local line words=("${COMP_WORDS[@]:1:COMP_CWORD}")
+  local i c piece line prefix="" rest="${COMP_LINE:0:COMP_POINT}"
+  local -a words=()
   COMPREPLY=()
-  local cur="${COMP_WORDS[COMP_CWORD]}"
+  # bash splits words at ':', '=' and '@' as well (COMP_WORDBREAKS): join what no blank parts.
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    if [[ $i -eq 0 || $rest == [[:blank:]]* ]]; then
+      rest="${rest#"${rest%%[![:blank:]]*}"}"
+      words+=("")
+    fi
+    piece="${COMP_WORDS[i]}"
+    [[ $i -eq $COMP_CWORD ]] && piece="$rest"
+    words[${#words[@]}-1]+="$piece"
+    rest="${rest#"$piece"}"
+  done
+  local cur="${words[${#words[@]}-1]}"
+  # bash replaces only what stands behind the last of them.
+  for c in : = @; do
+    piece="${cur%"${cur##*"$c"}"}"
+    if [[ $COMP_WORDBREAKS == *"$c"* && ${#piece} -gt ${#prefix} ]]; then
+      prefix="$piece"
+    fi
+  done
   while IFS= read -r line; do
     if [ "$line" = ":files" ]; then
       compopt -o filenames 2>/dev/null
-      while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -f -- "$cur")
+      while IFS= read -r line; do COMPREPLY+=("${line#"$prefix"}"); done < <(compgen -f -- "$cur")
     elif [ -n "$line" ]; then
-      COMPREPLY+=("$line")
+      COMPREPLY+=("${line#"$prefix"}")
     fi
-  done < <("${COMP_WORDS[0]}" __complete -- "${words[@]}" 2>/dev/null)
+  done < <("${words[0]}" __complete -- "${words[@]:1}" 2>/dev/null)
 }
 complete -F _cromford cromford
 )";
@@ -118,15 +140,31 @@ Line read_line(std::span<const std::string> words) {
   return line;
 }
 
-void add_value(WordKind kind, std::span<const std::string_view> choices, Session& session,
-               LiveNames live_names, Candidates& candidates) {
+void add_value(WordKind kind, std::span<const std::string_view> choices, std::string_view typed,
+               Session& session, LiveNames live_names, Candidates& candidates) {
   if (!choices.empty()) {
     candidates.words.assign(choices.begin(), choices.end());
   } else if (kind == WordKind::kFile) {
     candidates.files = true;
   } else if (!collection_of(kind).empty()) {
-    candidates.words = live_names(kind, session);
+    candidates.words = live_names(kind, typed, session);
   }
+}
+
+// "--task=b": the flag's values, each behind the flag.
+bool add_value_behind_equals(const Line& line, std::string_view typed, Session& session,
+                             LiveNames live_names, Candidates& candidates) {
+  const size_t equals = typed.find('=');
+  const Flag* const flag =
+      equals == std::string_view::npos ? nullptr : flag_of(line.command, typed.substr(0, equals));
+  if (flag == nullptr) {
+    return false;
+  }
+  add_value(flag->kind, flag->choices, typed.substr(equals + 1), session, live_names, candidates);
+  for (std::string& word : candidates.words) {
+    word.insert(0, typed.substr(0, equals + 1));
+  }
+  return true;
 }
 
 void add_command_words(const std::string& group, Candidates& candidates) {
@@ -168,15 +206,17 @@ Candidates complete(std::span<const std::string> words, Session& session, LiveNa
   const std::string typed = words.empty() ? "" : words.back();
   const Line line = read_line(words.empty() ? words : words.first(words.size() - 1));
   if (line.awaiting != nullptr) {
-    add_value(line.awaiting->kind, line.awaiting->choices, session, live_names, candidates);
+    add_value(line.awaiting->kind, line.awaiting->choices, typed, session, live_names, candidates);
   } else if (typed.starts_with("-")) {
-    add_flags(line.command, candidates);
+    if (!add_value_behind_equals(line, typed, session, live_names, candidates)) {
+      add_flags(line.command, candidates);
+    }
   } else if (line.command == nullptr) {
     add_command_words(line.group, candidates);
   } else if (const auto& wanted = line.command->positionals; !wanted.empty()) {
     const Positional& word = wanted[std::min(line.positionals, wanted.size() - 1)];
     if (line.positionals < wanted.size() || word.repeated) {
-      add_value(word.kind, word.choices, session, live_names, candidates);
+      add_value(word.kind, word.choices, typed, session, live_names, candidates);
     }
   }
   std::erase_if(candidates.words,
@@ -190,20 +230,30 @@ Candidates complete(std::span<const std::string> words, Session& session, LiveNa
   return candidates;
 }
 
-std::vector<std::string> names_of_running_server(WordKind kind, Session& session) {
-  const std::string collection(collection_of(kind));
+std::vector<std::string> names_of_running_server(WordKind kind, std::string_view typed,
+                                                 Session& session) {
+  const size_t at = typed.find('@');
+  const bool has_versions = kind == WordKind::kDataset || kind == WordKind::kModel;
+  const bool wants_versions = has_versions && at != std::string_view::npos;
+  const std::string path = wants_versions ? fmt::format("/{}/{}/versions", collection_of(kind),
+                                                        encoded(typed.substr(0, at)))
+                                          : fmt::format("/{}", collection_of(kind));
   std::vector<std::string> names;
   const auto client = session.running_server(std::chrono::milliseconds(300));
   if (client == nullptr) {
     return names;
   }
   const absl::StatusOr<base::Json> answer =
-      client->get(session.in_project("/" + collection), {{"page_size", "200"}});
-  if (answer.ok()) {
-    const bool by_id = kind == WordKind::kRun || kind == WordKind::kJob;
-    for (const base::Json& item : array_field(*answer, collection)) {
-      names.push_back(text_field(item, by_id ? "id" : "name"));
-    }
+      client->get(session.in_project(path), {{"page_size", "200"}});
+  if (!answer.ok()) {
+    return names;
+  }
+  const bool by_id = kind == WordKind::kRun || kind == WordKind::kJob;
+  for (const base::Json& item :
+       array_field(*answer, wants_versions ? std::string_view("versions") : collection_of(kind))) {
+    names.push_back(wants_versions
+                        ? fmt::format("{}@{}", typed.substr(0, at), text_field(item, "version"))
+                        : text_field(item, by_id ? "id" : "name"));
   }
   return names;
 }

@@ -23,7 +23,8 @@ class Session;
 std::string_view completion_script(std::string_view shell);
 
 // Names that exist now, of a kind that has names ("flights"); empty where none can be had quickly.
-using LiveNames = std::vector<std::string> (*)(WordKind kind, Session& session);
+using LiveNames = std::vector<std::string> (*)(WordKind kind, std::string_view typed,
+                                               Session& session);
 
 struct Candidates {
   std::vector<std::string> words;
@@ -34,6 +35,7 @@ struct Candidates {
 Candidates complete(std::span<const std::string> words, Session& session, LiveNames live_names);
 
 // Asks a server that runs already; never hosts one, and gives up after 300 ms.
-std::vector<std::string> names_of_running_server(WordKind kind, Session& session);
+std::vector<std::string> names_of_running_server(WordKind kind, std::string_view typed,
+                                                 Session& session);
 
 }  // namespace cromford::cli
