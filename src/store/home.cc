@@ -63,6 +63,15 @@ absl::Status make_root(const fs::path& root) {
   return absl::OkStatus();
 }
 
+// A place where nothing can be made is not a thing that was looked for and not found.
+absl::Status cannot_be_home(const absl::Status& status, const fs::path& root) {
+  return status.code() != absl::StatusCode::kNotFound
+             ? status
+             : base::internal(fmt::format("{} cannot be made a home: {}", root.string(),
+                                          base::message(status)),
+                              "name another directory with --home");
+}
+
 // Refuses a directory that is somebody else's, before anything is written into it.
 absl::Status check_ours(const fs::path& root, base::FileSystem& files) {
   if (files.exists(format_file(root))) {
@@ -228,9 +237,9 @@ absl::StatusOr<std::unique_ptr<Home>> Home::open(const fs::path& directory,
   if (!root.has_filename()) {
     root = root.parent_path();  // "home/" as "home".
   }
-  TRY(make_root(root));
+  TRY(cannot_be_home(make_root(root), root));
   TRY(check_ours(root, files));
-  TRY(files.create_directories(root / "run"));
+  TRY(cannot_be_home(files.create_directories(root / "run"), root));
   TRY(const int lock, take_lock(root, files));
   std::unique_ptr<Home> home(new Home(std::move(root), files, lock));
   TRY(lay_out(home->root_, files));

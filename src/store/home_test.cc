@@ -131,6 +131,12 @@ TEST_F(HomeTest, RefusesAFileAndNoName) {
   EXPECT_FALSE(Home::open(root_ / "below").ok());
 }
 
+TEST_F(HomeTest, APlaceWhereNothingCanBeMadeIsAFailure) {
+  const auto home = Home::open("/proc/nope", base::system_files());
+  EXPECT_THAT(home, StatusIs(absl::StatusCode::kInternal, HasSubstr("cannot be made a home")));
+  EXPECT_THAT(base::remedy(home.status()), HasSubstr("--home"));
+}
+
 TEST_F(HomeTest, NamesWhatIsDamaged) {
   const auto expect_damage = [&](const std::string& what) {
     EXPECT_THAT(Home::open(root_), StatusIs(absl::StatusCode::kDataLoss, HasSubstr(what)));
