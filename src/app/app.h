@@ -219,11 +219,12 @@ class App {
                                                     const ListRequest& request) = 0;
   virtual absl::StatusOr<base::Json> pipeline(const std::string& project,
                                               const std::string& name) = 0;
-  // Checks the whole file before anything is changed. File sources are only for the owner.
+  // Checks the whole file before anything is changed. File sources are only for the owner; relative
+  // ones are seen from `folder`, where the file lies (empty: there must be none).
   virtual absl::StatusOr<base::Json> apply_pipeline(const Caller& caller,
                                                     const std::string& project,
-                                                    const std::string& name,
-                                                    std::string_view yaml) = 0;
+                                                    const std::string& name, std::string_view yaml,
+                                                    const std::filesystem::path& folder) = 0;
   virtual absl::Status delete_pipeline(const std::string& project, const std::string& name) = 0;
   virtual absl::StatusOr<base::Json> run_pipeline(const Caller& caller, const std::string& project,
                                                   const std::string& name) = 0;

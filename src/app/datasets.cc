@@ -104,7 +104,9 @@ absl::StatusOr<base::Json> Factory::start_import(const Caller& caller, const std
   TRY(base::check_name("project", project));
   TRY(base::check_name("dataset", name));
   TRY(check_import(caller, request));
-  const std::string what = !request.url.empty()           ? request.url
+  // Whoever reads the list of jobs need not see the signature or token in an address.
+  const std::string what = !request.url.empty()
+                               ? request.url.substr(0, request.url.find_first_of("?#"))
                            : !request.files.empty()       ? request.files.front()
                            : !request.source_name.empty() ? request.source_name
                                                           : "upload";

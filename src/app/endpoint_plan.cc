@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "app/request_reader.h"
 #include "app/resources.h"
 #include "base/name.h"
+#include "base/text.h"
 
 namespace cromford::app {
 namespace {
@@ -102,7 +104,6 @@ absl::StatusOr<base::Json> plan_split(const base::Json& before, const base::Json
   RequestReader shares(weights, "the weights", "/weights");
   base::Json variants = before.at("variants");
   int64_t sum = 0;
-  size_t named = 0;
   for (base::Json& variant : variants) {
     const std::string version = std::to_string(variant.value("model_version", int64_t{0}));
     if (!weights.contains(version)) {
@@ -118,15 +119,22 @@ absl::StatusOr<base::Json> plan_split(const base::Json& before, const base::Json
       variant["role"] = "challenger";
     }
     sum += weight;
-    ++named;
   }
   TRY(shares.status());
-  if (named != weights.size()) {
-    return base::invalid("the split names a version that this endpoint does not have",
-                         "show the endpoint to see its versions");
+  for (const auto& [version, weight] : weights.items()) {
+    const bool known = std::any_of(variants.begin(), variants.end(), [&](const base::Json& one) {
+      return one.at("model_version").dump() == version;
+    });
+    if (!known) {
+      return base::invalid(
+          fmt::format("the split names version {}, which this endpoint does not have",
+                      base::clip_utf8(version, 40)),
+          "show the endpoint to see its versions");
+    }
   }
   if (sum != kWhole) {
-    return base::invalid(fmt::format("the weights sum to {}, not to 100", sum));
+    return base::invalid(fmt::format("the weights sum to {}, not to 100", sum),
+                         "give each version a weight in percent, 100 in all");
   }
   base::Json after = before;
   set_variants(after, std::move(variants), "split", at);

@@ -120,8 +120,8 @@ class Factory final : public App {
                                             const ListRequest& request) override;
   absl::StatusOr<base::Json> pipeline(const std::string& project, const std::string& name) override;
   absl::StatusOr<base::Json> apply_pipeline(const Caller& caller, const std::string& project,
-                                            const std::string& name,
-                                            std::string_view yaml) override;
+                                            const std::string& name, std::string_view yaml,
+                                            const std::filesystem::path& folder) override;
   absl::Status delete_pipeline(const std::string& project, const std::string& name) override;
   absl::StatusOr<base::Json> run_pipeline(const Caller& caller, const std::string& project,
                                           const std::string& name) override;

@@ -6,13 +6,18 @@
 
 #include "app/factory.h"
 #include "app/resources.h"
+#include "base/codes.h"
 #include "base/json.h"
 
 namespace cromford::app {
 
 absl::StatusOr<base::Json> Factory::submit(flow::NewJob job) {
-  TRY(const flow::Job submitted, context_->runner->submit(std::move(job)));
-  return this->job(submitted.project, submitted.id);
+  const absl::StatusOr<flow::Job> submitted = context_->runner->submit(std::move(job));
+  if (submitted.status().code() == absl::StatusCode::kResourceExhausted) {
+    return base::passing(submitted.status());  // The queue is full, for now.
+  }
+  TRY(submitted);
+  return this->job(submitted->project, submitted->id);
 }
 
 absl::StatusOr<base::Json> Factory::list_jobs(const std::string& project,

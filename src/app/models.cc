@@ -180,16 +180,22 @@ absl::StatusOr<base::Json> Factory::start_scoring(const std::string& project,
                                                   const base::Json& request,
                                                   const std::filesystem::path& spooled_file) {
   RequestReader reader(request, "the scoring request");
+  const std::string unknown = reader.text_or("unknown", "refuse");
   base::Json payload = {{"dataset", reader.text_or("dataset", "")},
                         {"where", reader.text_or("where", "")},
                         {"source_name", reader.text_or("source_name", "")},
                         {"input_format", reader.text_or("input_format", "")},
                         {"format", reader.text_or("format", "csv")},
                         {"explain", reader.integer_or("explain", 0, 0, 100)},
+                        {"ignore_unknown", unknown == "ignore"},
                         {"spooled_file", spooled_file.string()}};
   TRY(reader.finish());
   if (payload["format"] != "csv" && payload["format"] != "parquet") {
     return base::invalid("predictions are written as csv or parquet", "set format to one of them");
+  }
+  if (unknown != "refuse" && unknown != "ignore") {
+    return base::invalid("unknown columns are refused or ignored",
+                         "set unknown to refuse or ignore");
   }
   TRY(check_import_format(payload.value("input_format", std::string())));
   TRY(const Versioned model, find_version(*context_, "model", project, name, version));

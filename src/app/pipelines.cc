@@ -67,6 +67,28 @@ flow::PipelineWords known_words() {
           .formats = import_formats()};
 }
 
+// Paths are relative to the file that names them, wherever the server stands.
+absl::Status resolve_sources(const std::filesystem::path& folder, flow::PipelineSpec& spec) {
+  const auto resolve = [&](base::Json& path) {
+    path = (folder / path.get<std::string>()).lexically_normal().string();
+  };
+  for (flow::StepSpec& step : spec.steps) {
+    if (step.name != "dataset") {
+      continue;
+    }
+    TRY(base::Json settings, base::parse_json(step.settings));
+    base::Json& source = settings["source"];
+    if (source.contains("file")) {
+      resolve(source["file"]);
+    }
+    if (source.contains("files")) {
+      std::for_each(source["files"].begin(), source["files"].end(), resolve);
+    }
+    step.settings = base::dump_json(settings);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<flow::PipelineSpec> spec_of(const store::Document& document) {
   TRY(const base::Json body, body_of(document));
   return flow::pipeline_from_json(body.at("spec"));
@@ -86,9 +108,13 @@ absl::StatusOr<base::Json> Factory::pipeline(const std::string& project, const s
 }
 
 absl::StatusOr<base::Json> Factory::apply_pipeline(const Caller& caller, const std::string& project,
-                                                   const std::string& name, std::string_view yaml) {
+                                                   const std::string& name, std::string_view yaml,
+                                                   const std::filesystem::path& folder) {
   TRY(base::check_name("project", project));
-  TRY(const flow::PipelineSpec spec, flow::parse_pipeline(yaml, known_words()));
+  TRY(flow::PipelineSpec spec, flow::parse_pipeline(yaml, known_words()));
+  if (!folder.empty()) {
+    TRY(resolve_sources(folder, spec));
+  }
   if (spec.name != name) {
     return base::invalid(
         fmt::format("the file describes the pipeline '{}', not '{}'", spec.name, name),

@@ -174,9 +174,7 @@ void RequestReader::note_unknown_keys() {
   const std::vector<std::string> known(known_.begin(), known_.end());
   for (const auto& [key, value] : request_->items()) {
     if (!known_.contains(key)) {
-      const std::string hint = base::did_you_mean(key, known);
-      fault(key, hint.empty() ? fmt::format("'{}' is unknown", key)
-                              : fmt::format("'{}' is unknown; {}", key, hint));
+      fault(key, fmt::format("'{}' is unknown{}", key, base::did_you_mean(key, known)));
     }
   }
 }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/dataset_files.h"
+#include "app/score_columns.h"
 #include "app/worker.h"
 #include "base/text.h"
 #include "learn/rows.h"
@@ -186,6 +187,22 @@ class ScoreVisitor final : public table::ChunkVisitor {
   std::string text_;
 };
 
+absl::StatusOr<std::vector<std::string>> check_columns(const table::Schema& schema,
+                                                       const model::Package& package,
+                                                       const base::Json& input) {
+  std::vector<std::string> names;
+  for (const table::ColumnSchema& column : schema.columns) {
+    names.push_back(column.name);
+  }
+  std::vector<std::string> other = {package.target()};
+  for (const base::Json& ignored : package.manifest().value("ignored", base::Json::array())) {
+    other.push_back(ignored.value("column", std::string()));
+  }
+  return check_score_columns(names, {.contract = package.contract(),
+                                     .other = std::move(other),
+                                     .ignore_unknown = input.value("ignore_unknown", false)});
+}
+
 // Reads, scores and writes in one pass; gives the number of rows.
 absl::StatusOr<int64_t> score_stream(table::Engine& engine, const table::StoredTable& stored,
                                      const base::Json& input, serve::BatchScorer& scorer,
@@ -200,7 +217,7 @@ absl::StatusOr<int64_t> score_stream(table::Engine& engine, const table::StoredT
     }
   }
   if (options.columns.empty()) {
-    schema = stored.schema;  // No input is there: all columns are read for the number of rows.
+    schema = stored.schema;  // A model without inputs: all are read for the number of rows.
   }
   TRY(const int64_t total, table::count_rows(engine, stored, options.where, context.cancel()));
   ScoreVisitor visitor(std::move(schema), scorer, package, file, context, total);
@@ -221,6 +238,7 @@ absl::StatusOr<std::string> score_rows(std::string_view text, flow::WorkerContex
   } else {
     TRY(stored, read_upload(input, context));
   }
+  TRY(const std::vector<std::string> warnings, check_columns(stored.schema, *package, input));
   const std::filesystem::path& folder = context.work_dir();
   TRY(const auto engine,
       table::Engine::create(
@@ -238,7 +256,8 @@ absl::StatusOr<std::string> score_rows(std::string_view text, flow::WorkerContex
       score_stream(*engine, stored, input, scorer, *package, *file, context));
   TRY(file->sync());
   TRY(file->close());
-  base::Json result = {{"row_count", row_count}, {"output", "predictions.csv"}};
+  base::Json result = {
+      {"row_count", row_count}, {"output", "predictions.csv"}, {"warnings", warnings}};
   if (input.value("format", std::string()) == "parquet") {
     TRY(table::csv_to_parquet(*engine, csv, result_schema(scorer.columns()),
                               folder / "predictions.parquet"));

@@ -1,5 +1,7 @@
 #include "base/codes.h"
 
+#include <absl/strings/cord.h>
+
 #include <array>
 
 namespace cromford::base {
@@ -15,6 +17,8 @@ struct Row {
 
 using absl::StatusCode;
 
+constexpr absl::string_view kPassingUrl = "cromford/passing";
+
 constexpr std::array kRows{
     Row{StatusCode::kOk, "OK", "Done", 200, 0},
     Row{StatusCode::kCancelled, "CANCELLED", "Cancelled", 499, 130},
@@ -24,7 +28,7 @@ constexpr std::array kRows{
     Row{StatusCode::kNotFound, "NOT_FOUND", "Not found", 404, 5},
     Row{StatusCode::kAlreadyExists, "ALREADY_EXISTS", "Conflict", 409, 6},
     Row{StatusCode::kPermissionDenied, "PERMISSION_DENIED", "Not allowed", 403, 4},
-    Row{StatusCode::kResourceExhausted, "RESOURCE_EXHAUSTED", "Limit reached", 429, 1},
+    Row{StatusCode::kResourceExhausted, "RESOURCE_EXHAUSTED", "Limit reached", 422, 1},
     Row{StatusCode::kFailedPrecondition, "FAILED_PRECONDITION", "Refused", 422, 3},
     Row{StatusCode::kAborted, "ABORTED", "Conflict", 409, 6},
     Row{StatusCode::kOutOfRange, "OUT_OF_RANGE", "Bad input", 400, 2},
@@ -71,6 +75,15 @@ std::string_view code_title(StatusCode code) {
 
 int http_status(StatusCode code) {
   return row(code).http;
+}
+
+absl::Status passing(absl::Status status) {
+  status.SetPayload(kPassingUrl, absl::Cord());
+  return status;
+}
+
+bool is_passing(const absl::Status& status) {
+  return status.GetPayload(kPassingUrl).has_value();
 }
 
 int grpc_code(StatusCode code) {

@@ -22,6 +22,10 @@ std::optional<absl::StatusCode> code_from_name(std::string_view name);
 // A title for people: "Bad input", "Not found".
 std::string_view code_title(absl::StatusCode code);
 int http_status(absl::StatusCode code);
+// A RESOURCE_EXHAUSTED that passes: the same request may do well later (HTTP 429). The other limits
+// stay where they are however long a client waits.
+absl::Status passing(absl::Status status);
+bool is_passing(const absl::Status& status);
 int grpc_code(absl::StatusCode code);
 // 0 done; 1 failed; 2 bad input; 3 refused by a check, gate or policy; 4 not allowed; 5 not found;
 // 6 conflict; 7 server not reachable; 130 interrupted.

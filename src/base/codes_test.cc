@@ -5,6 +5,8 @@
 #include <tuple>
 #include <vector>
 
+#include "base/status.h"
+
 namespace cromford::base {
 namespace {
 
@@ -20,7 +22,7 @@ TEST(CodesTest, TheTableIsTheContract) {
       {StatusCode::kNotFound, "NOT_FOUND", 404, 5, 5},
       {StatusCode::kAlreadyExists, "ALREADY_EXISTS", 409, 6, 6},
       {StatusCode::kPermissionDenied, "PERMISSION_DENIED", 403, 7, 4},
-      {StatusCode::kResourceExhausted, "RESOURCE_EXHAUSTED", 429, 8, 1},
+      {StatusCode::kResourceExhausted, "RESOURCE_EXHAUSTED", 422, 8, 1},
       {StatusCode::kFailedPrecondition, "FAILED_PRECONDITION", 422, 9, 3},
       {StatusCode::kAborted, "ABORTED", 409, 10, 6},
       {StatusCode::kOutOfRange, "OUT_OF_RANGE", 400, 11, 2},
@@ -38,12 +40,18 @@ TEST(CodesTest, TheTableIsTheContract) {
     EXPECT_EQ(exit_code(code), exit) << name;
     EXPECT_FALSE(code_title(code).empty());
     // A client that sees the HTTP status alone ends with the same code, as far as it can tell.
-    if (http != 501 && http != 504) {
+    // (501 and 504 are of several codes, and 422 is of refusals first.)
+    if (http != 501 && http != 504 && code != StatusCode::kResourceExhausted) {
       EXPECT_EQ(exit_code_for_http(http), exit) << name;
     }
   }
   EXPECT_EQ(code_name(static_cast<StatusCode>(99)), "UNKNOWN");
   EXPECT_FALSE(code_from_name("NONSENSE").has_value());
+}
+
+TEST(CodesTest, OnlyWhatIsSaidToPassPasses) {
+  EXPECT_FALSE(is_passing(exhausted("too many columns")));
+  EXPECT_TRUE(is_passing(annotate(passing(exhausted("the queue is full")), "import")));
 }
 
 TEST(CodesTest, OtherHttpStatusesHaveAnExitCode) {

@@ -83,7 +83,10 @@ absl::Status check_name(std::string_view what, std::string_view name) {
   if (good) {
     return absl::OkStatus();
   }
-  return invalid(fmt::format("'{}' cannot be the name of a {}", clip_utf8(name, 80), what),
+  const bool begins_with_vowel =
+      !what.empty() && std::string_view("aeiou").find(what[0]) != std::string_view::npos;
+  return invalid(fmt::format("'{}' cannot be the name of {} {}", clip_utf8(name, 80),
+                             begins_with_vowel ? "an" : "a", what),
                  "a name begins with a-z or 0-9 and goes on with these, '_' and '-'; "
                  "it has at most 63 characters");
 }

@@ -41,7 +41,7 @@ absl::Status conflict(std::string_view detail, std::string_view remedy = {});
 absl::Status refused(std::string_view detail, std::string_view remedy = {});
 // The caller may not do this: HTTP 403, exit code 4.
 absl::Status denied(std::string_view detail, std::string_view remedy = {});
-// A limit is reached; the detail names the limit and its value: HTTP 429, exit code 1.
+// A limit is reached; the detail names the limit and its value: HTTP 422, exit code 1.
 absl::Status exhausted(std::string_view detail, std::string_view remedy = {});
 // Not reachable or not ready now: HTTP 503, exit code 7.
 absl::Status unavailable(std::string_view detail, std::string_view remedy = {});

@@ -405,32 +405,18 @@ TEST_F(CommandsTest, PipelinesAreAppliedUnderTheirOwnName) {
   EXPECT_EQ(run({"pipeline", "apply", "/no/such.yaml"}), 5);
 }
 
-TEST(PipelineTextTest, RelativeSourcesAreMadeAbsolute) {
-  const std::string yaml =
-      "pipeline: p  # file: x\n"
-      "dataset:\n"
-      "  source: {file: a.csv}  # from here\n"
-      "  query: select file from input\n"
-      "train:\n"
-      "  target: file\n";
-  EXPECT_EQ(with_absolute_sources(yaml, "/here"),
-            "pipeline: p  # file: x\n"
-            "dataset:\n"
-            "  source: {file: \"/here/a.csv\"}  # from here\n"
-            "  query: select file from input\n"
-            "train:\n"
-            "  target: file\n");
-  EXPECT_EQ(with_absolute_sources("d:\n  source:\n    file: 'b c.csv'\n  name: file\n", "/h"),
-            "d:\n  source:\n    file: \"/h/b c.csv\"\n  name: file\n");
-  EXPECT_EQ(with_absolute_sources("d:\n  source: {files: [../a.csv, \"/x/b.csv\", c.csv]}", "/h/i"),
-            "d:\n  source: {files: [\"/h/a.csv\", \"/x/b.csv\", \"/h/i/c.csv\"]}");
-  const std::string untouched = "d:\n  source: {url: \"https://x/file: y\"}\n  file: a\n";
-  EXPECT_EQ(with_absolute_sources(untouched, "/h"), untouched);
-  EXPECT_EQ(with_absolute_sources("d:\n  source: {file: }", "/h"), "d:\n  source: {file: }");
-  // Lines keep their numbers, which errors name.
-  EXPECT_EQ(with_absolute_sources("\n\nd: 1\n\n", "/h"), "\n\nd: 1\n\n");
-  EXPECT_EQ(with_absolute_sources("", "/h"), "");
-  EXPECT_EQ(with_absolute_sources("d:\n  source: {files: [", "/h"), "d:\n  source: {files: [");
+// The server reads the YAML; what it cannot know is where the file lies.
+TEST_F(CommandsTest, AServerOfThisMachineIsToldTheFolderOfAPipelineFile) {
+  const std::string file = write_file("line.yaml", "pipeline: line\n");
+  on("PUT", "/pipelines/line", {200, R"({"name":"line"})"});
+  EXPECT_EQ(run({"pipeline", "apply", file}), 0);
+  EXPECT_EQ(server_.requests().back().query, "");
+  run_server_on_home();
+  server_.on("GET /healthz", {200, "ok"});
+  EXPECT_EQ(run({"pipeline", "apply", file}), 0);
+  const SeenRequest put = server_.requests().back();
+  EXPECT_EQ(put.query, "folder=" + encoded(folder_.path().string()));
+  EXPECT_EQ(put.body, "pipeline: line\n");
 }
 
 TEST_F(CommandsTest, PipelinesRunAndTellTheirSteps) {

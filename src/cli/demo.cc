@@ -49,7 +49,7 @@ struct Trained {
 };
 
 absl::StatusOr<Trained> run_line(Session& session, const std::string& yaml) {
-  TRY(apply_pipeline_text(session, std::string(kPipeline), yaml));
+  TRY(apply_pipeline_text(session, std::string(kPipeline), yaml, {}));
   tell(session,
        fmt::format("1. the line: pipeline {0} (`cromford pipeline show {0}` prints its file)",
                    kPipeline));

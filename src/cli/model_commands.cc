@@ -166,8 +166,10 @@ absl::Status model_import(const Invocation& call, Session& session) {
   TRY(Upload upload, open_upload(session, file));
   upload.content_type = "application/octet-stream";
   upload.content_encoding.clear();
-  TRY(const base::Json version,
-      send_upload(session, upload, {.path = fmt::format("/models/{}/versions", name)}, "sending"));
+  TRY(const base::Json version, send_upload(session, upload,
+                                            {.path = fmt::format("/models/{}/versions", name),
+                                             .query = {{"source_name", upload.name}}},
+                                            "sending"));
   session.output().document(version);
   session.output().line(versioned(version, "model"));
   return absl::OkStatus();

@@ -29,75 +29,7 @@ std::string in_short(const base::Json& result) {
   return base::join(words, ", ");
 }
 
-// Writes the plain or quoted word at `at` of `line` as an absolute path; gives the index behind it.
-size_t make_absolute(std::string& line, size_t at, const std::filesystem::path& folder) {
-  const char first = at < line.size() ? line[at] : '\0';
-  const bool quoted = first == '"' || first == '\'';
-  const size_t begin = at + (quoted ? 1 : 0);
-  const size_t end = quoted ? line.find(first, begin) : line.find_first_of(",]} \t\r#", begin);
-  const size_t stop = std::min(end, line.size());
-  const std::string path = line.substr(begin, stop - begin);
-  const size_t behind = std::min(stop + (quoted ? 1 : 0), line.size());
-  if (path.empty() || path.find('\\') != std::string::npos ||
-      std::filesystem::path(path).is_absolute()) {
-    return behind;
-  }
-  std::error_code error;
-  const std::string whole =
-      base::dump_json(std::filesystem::absolute(folder / path, error).lexically_normal().string());
-  line.replace(at, behind - at, whole);
-  return at + whole.size();
-}
-
-// Treats `file: x` and `files: [x, y]` in one line of a source.
-void make_absolute_in(std::string& line, const std::filesystem::path& folder) {
-  // A key begins the line or follows a brace or a comma; the word within a URL is none.
-  size_t key = line.find("file");
-  while (key != std::string::npos) {
-    const size_t before = key == 0 ? std::string::npos : line.find_last_not_of(' ', key - 1);
-    if (before == std::string::npos || line[before] == '{' || line[before] == ',') {
-      break;
-    }
-    key = line.find("file", key + 1);
-  }
-  if (key == std::string::npos) {
-    return;
-  }
-  const bool list = line.compare(key, 6, "files:") == 0;
-  if (!list && line.compare(key, 5, "file:") != 0) {
-    return;
-  }
-  size_t at = line.find_first_not_of(" \t[", key + (list ? 6 : 5));
-  while (at != std::string::npos && line[at] != '#' && line[at] != ']' && line[at] != '}') {
-    const size_t behind = make_absolute(line, at, folder);
-    at = list && behind > at ? line.find_first_not_of(" \t,", behind) : std::string::npos;
-  }
-}
-
 }  // namespace
-
-std::string with_absolute_sources(std::string_view yaml, const std::filesystem::path& folder) {
-  std::string out;
-  size_t source_indent = std::string::npos;  // Of the `source:` whose block the lines are in.
-  for (const std::string_view original : base::split(yaml, '\n')) {
-    std::string line(original);
-    const size_t indent = line.find_first_not_of(' ');
-    const bool is_source =
-        indent != std::string::npos && indent > 0 && line.compare(indent, 7, "source:") == 0;
-    if (is_source) {
-      source_indent = indent;
-    } else if (indent != std::string::npos && line[indent] != '#' &&
-               (source_indent == std::string::npos || indent <= source_indent)) {
-      source_indent = std::string::npos;
-    }
-    if (source_indent != std::string::npos && indent != std::string::npos && line[indent] != '#') {
-      make_absolute_in(line, folder);
-    }
-    out += line + "\n";
-  }
-  out.pop_back();  // The last line ends with the text.
-  return out;
-}
 
 absl::StatusOr<std::string> pipeline_name_of(std::string_view yaml, std::string_view file) {
   for (const std::string_view line : base::split(yaml, '\n')) {
@@ -118,9 +50,11 @@ absl::StatusOr<std::string> pipeline_name_of(std::string_view yaml, std::string_
 }
 
 absl::StatusOr<base::Json> apply_pipeline_text(Session& session, const std::string& name,
-                                               const std::string& yaml) {
+                                               const std::string& yaml,
+                                               const std::filesystem::path& folder) {
   return session.document({.method = "PUT",
                            .path = "/pipelines/" + name,
+                           .query = {{"folder", folder.string()}},
                            .body = yaml,
                            .content_type = "application/yaml"});
 }
@@ -149,13 +83,15 @@ void print_steps(const base::Json& run, Output& output) {
 
 absl::Status pipeline_apply(const Invocation& call, Session& session) {
   const std::string file = call.positional(0);
-  TRY(std::string yaml, read_text_file(file, kPipelineFileMax));
+  TRY(const std::string yaml, read_text_file(file, kPipelineFileMax));
   TRY(const std::string name, pipeline_name_of(yaml, file));
   TRY(session.client());
-  if (session.server_reads_our_files()) {
-    yaml = with_absolute_sources(yaml, std::filesystem::absolute(file).parent_path());
-  }
-  TRY(const base::Json pipeline, apply_pipeline_text(session, name, yaml));
+  // A distant server has no use for a folder of this machine.
+  std::error_code error;
+  const std::filesystem::path folder = session.server_reads_our_files()
+                                           ? std::filesystem::absolute(file, error).parent_path()
+                                           : std::filesystem::path();
+  TRY(const base::Json pipeline, apply_pipeline_text(session, name, yaml, folder));
   Output& output = session.output();
   output.document(pipeline);
   output.line(name);

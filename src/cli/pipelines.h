@@ -25,13 +25,10 @@ inline constexpr size_t kPipelineFileMax = 1 << 20;
 // to read. INVALID_ARGUMENT where there is no such line or no good name.
 absl::StatusOr<std::string> pipeline_name_of(std::string_view yaml, std::string_view file);
 
-// The same file with the relative paths behind `source:` (`file: x`, `files: [x, y]`) made
-// absolute, seen from `folder`: a server does not know where its client stands. Everything else
-// stays as it is.
-std::string with_absolute_sources(std::string_view yaml, const std::filesystem::path& folder);
-
+// Relative file sources are seen from `folder`; empty: there are none.
 absl::StatusOr<base::Json> apply_pipeline_text(Session& session, const std::string& name,
-                                               const std::string& yaml);
+                                               const std::string& yaml,
+                                               const std::filesystem::path& folder);
 // The last document of the job.
 absl::StatusOr<base::Json> run_pipeline_and_wait(Session& session, const std::string& name);
 // The steps of one entry of a pipeline's history.

@@ -77,6 +77,9 @@ absl::StatusOr<base::Json> start(const Invocation& call, Session& session, const
     if (call.given("--explain")) {
       body["explain"] = call.integer("--explain", 0);
     }
+    if (call.given("--unknown")) {
+      body["unknown"] = call.text("--unknown");
+    }
     return session.post(path, body);
   }
   TRY(Upload upload, open_upload(session, call.text("--input")));
@@ -86,7 +89,8 @@ absl::StatusOr<base::Json> start(const Invocation& call, Session& session, const
                      {.path = path,
                       .query = {{"explain", call.text("--explain")},
                                 {"format", format},
-                                {"source_name", upload.name}}},
+                                {"source_name", upload.name},
+                                {"unknown", call.text("--unknown")}}},
                      "sending");
 }
 

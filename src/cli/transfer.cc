@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -36,6 +37,19 @@ std::string_view without_compression(std::string_view name) {
     }
   }
   return name;
+}
+
+// By what the file begins with, since names lie; "" for none that is known.
+std::string compression_of(std::istream& file) {
+  std::array<char, 4> beginning{};
+  file.read(beginning.data(), beginning.size());
+  const std::string_view text(beginning.data(), static_cast<size_t>(file.gcount()));
+  file.clear();
+  file.seekg(0);
+  if (text.starts_with("\x1f\x8b")) {
+    return "gzip";
+  }
+  return text == "\x28\xb5\x2f\xfd" ? "zstd" : "";
 }
 
 std::string moved_text(std::string_view what, int64_t bytes, int64_t total) {
@@ -98,12 +112,7 @@ absl::StatusOr<Upload> open_upload(Session& session, const std::string& path) {
   upload.file = std::move(file);
   upload.name = std::filesystem::path(path).filename().string();
   upload.content_type = content_type_of(path);
-  const std::string lower = base::lower(path);
-  if (lower.ends_with(".gz")) {
-    upload.content_encoding = "gzip";
-  } else if (lower.ends_with(".zst")) {
-    upload.content_encoding = "zstd";
-  }
+  upload.content_encoding = compression_of(*upload.stream);
   return upload;
 }
 

@@ -210,7 +210,7 @@ void add_dataset_handlers(const ApiSurroundings& api, Handlers& handlers) {
   add("list_datasets", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const app::ListRequest list, list_request(q));
     TRY(const base::Json page, a.list_datasets(project(q), list));
-    return answer(r, page);
+    return answer_list(q, r, page);
   });
   add("get_dataset", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const base::Json document, a.dataset(project(q), name(q)));
@@ -223,7 +223,7 @@ void add_dataset_handlers(const ApiSurroundings& api, Handlers& handlers) {
   add("list_dataset_versions", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const app::ListRequest list, list_request(q));
     TRY(const base::Json page, a.list_dataset_versions(project(q), name(q), list));
-    return answer(r, page);
+    return answer_list(q, r, page);
   });
   add("get_dataset_version", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const base::Json document, a.dataset_version(project(q), name(q), parameter(q, "version")));

@@ -14,7 +14,8 @@ absl::Status predict(app::App& app, Request& request, Response& response) {
   bool ignore_unknown = false;
   if (const auto unknown = request.query("unknown")) {
     if (*unknown != "ignore" && *unknown != "refuse") {
-      return base::invalid("the query parameter 'unknown' is neither 'ignore' nor 'refuse'");
+      return base::invalid("the query parameter 'unknown' is neither 'ignore' nor 'refuse'",
+                           "leave it out (unknown columns are refused), or write unknown=ignore");
     }
     ignore_unknown = *unknown == "ignore";
   }
@@ -67,7 +68,7 @@ void add_endpoint_handlers(const ApiSurroundings& api, Handlers& handlers) {
   add("list_endpoints", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const app::ListRequest list, list_request(q));
     TRY(const base::Json page, a.list_endpoints(project(q), list));
-    return answer(r, page);
+    return answer_list(q, r, page);
   });
   add("get_endpoint", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const base::Json document, a.endpoint(project(q), name(q)));

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/id.h"
 #include "base/limits.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -24,11 +25,14 @@ bool is_topic_part(std::string_view text) {
          });
 }
 
-// "job/01h...": a kind of resource and its name.
+// "job/01h..." or "endpoint/NAME": what is published, by kind.
 bool is_topic(std::string_view text) {
   const size_t slash = text.find('/');
-  return slash != std::string_view::npos && is_topic_part(text.substr(0, slash)) &&
-         is_topic_part(text.substr(slash + 1));
+  if (slash == std::string_view::npos || !is_topic_part(text.substr(slash + 1))) {
+    return false;
+  }
+  const std::string_view kind = text.substr(0, slash);
+  return kind == "endpoint" || (kind == "job" && base::is_id(text.substr(slash + 1)));
 }
 
 absl::StatusOr<std::vector<std::string>> read_topics(const Request& request) {
@@ -42,7 +46,8 @@ absl::StatusOr<std::vector<std::string>> read_topics(const Request& request) {
   }
   if (topics.size() > kLimits.event_topics) {
     return base::invalid(
-        fmt::format("a stream may have {} topics, not {}", kLimits.event_topics, topics.size()));
+        fmt::format("a stream may have {} topics, not {}", kLimits.event_topics, topics.size()),
+        "open another stream for the rest");
   }
   return topics;
 }
@@ -75,7 +80,7 @@ void add_job_handlers(const ApiSurroundings& api, Handlers& handlers) {
   add("list_jobs", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const app::ListRequest list, list_request(q));
     TRY(const base::Json page, a.list_jobs(project(q), list));
-    return answer(r, page);
+    return answer_list(q, r, page);
   });
   add("get_job", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const base::Json document, a.job(project(q), parameter(q, "id")));

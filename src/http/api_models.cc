@@ -30,8 +30,13 @@ absl::Status import_model(app::App& app, Request& request, Response& response) {
   if (request.upload->bytes() == 0) {
     return base::invalid("the body is empty", "send the package's content as the body");
   }
-  TRY(const base::Json version,
-      app.import_model(project(request), name(request), request.upload->path()));
+  const absl::StatusOr<base::Json> imported =
+      app.import_model(project(request), name(request), request.upload->path());
+  if (!imported.ok()) {
+    const std::string file = text_query(request, "source_name");
+    return file.empty() ? imported.status() : base::annotate(imported.status(), file);
+  }
+  const base::Json& version = *imported;
   if (const auto number = version.find("version"); number != version.end()) {
     response.location =
         fmt::format("/api/v1/projects/{}/models/{}/versions/{}", request.parameter("project"),
@@ -62,6 +67,9 @@ absl::Status score(app::App& app, Request& request, Response& response) {
       description[std::string(field)] = *value;
     }
   }
+  if (request.query("unknown")) {
+    TRY(description["unknown"], choice_query(request, "unknown", {"refuse", "ignore"}));
+  }
   if (request.query("explain")) {
     TRY(description["explain"], integer_query(request, "explain", 0, 0, kLimits.explain_max));
   }
@@ -80,7 +88,7 @@ void add_model_handlers(const ApiSurroundings& api, Handlers& handlers) {
   add("list_models", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const app::ListRequest list, list_request(q));
     TRY(const base::Json page, a.list_models(project(q), list));
-    return answer(r, page);
+    return answer_list(q, r, page);
   });
   add("get_model", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const base::Json document, a.model(project(q), name(q)));
@@ -93,7 +101,7 @@ void add_model_handlers(const ApiSurroundings& api, Handlers& handlers) {
   add("list_model_versions", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const app::ListRequest list, list_request(q));
     TRY(const base::Json page, a.list_model_versions(project(q), name(q), list));
-    return answer(r, page);
+    return answer_list(q, r, page);
   });
   add("get_model_version", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const base::Json document, a.model_version(project(q), name(q), parameter(q, "version")));

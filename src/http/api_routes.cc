@@ -59,14 +59,17 @@ constexpr Route remove(std::string_view pattern, std::string_view operation) {
           .operation = operation,
           .permission = Permission::kWrite};
 }
-constexpr Route upload(std::string_view pattern, std::string_view operation,
-                       std::string_view query) {
+// Rows, in any form that an import reads, also compressed.
+constexpr std::string_view kRowCodings = "gzip zstd";
+constexpr Route upload(std::string_view pattern, std::string_view operation, std::string_view query,
+                       std::string_view codings = kRowCodings) {
   return {.method = Method::kPost,
           .pattern = pattern,
           .operation = operation,
           .permission = Permission::kWrite,
           .kind = HandlerKind::kUpload,
           .content_types = "*",
+          .codings = codings,
           .query = query,
           .creates = true};
 }
@@ -90,6 +93,7 @@ constexpr Route apply_pipeline() {
   Route route = write(Method::kPut, CROMFORD_PIPELINES "/{name}", "apply_pipeline",
                       kLimits.pipeline_file_bytes);
   route.content_types = "application/yaml application/x-yaml text/yaml text/plain";
+  route.query = "folder";
   return route;
 }
 constexpr Route events() {
@@ -122,13 +126,13 @@ constexpr auto kRoutes = std::to_array<Route>({
     get(CROMFORD_MODELS "/{name}", "get_model"),
     remove(CROMFORD_MODELS "/{name}", "delete_model"),
     get(CROMFORD_MODELS "/{name}/versions", "list_model_versions", kListQuery),
-    upload(CROMFORD_MODELS "/{name}/versions", "import_model", ""),
+    upload(CROMFORD_MODELS "/{name}/versions", "import_model", "source_name", ""),
     get(CROMFORD_MODEL_VERSION, "get_model_version"),
     get(CROMFORD_MODEL_VERSION "/card", "get_model_card", "format"),
     get(CROMFORD_MODEL_VERSION "/package", "get_model_package"),
     creating(post(CROMFORD_MODEL_VERSION ":evaluate", "evaluate_model")),
     upload(CROMFORD_MODEL_VERSION ":score", "score_model",
-           "format input_format source_name where explain"),
+           "format input_format source_name where explain unknown"),
 
     get(CROMFORD_ENDPOINTS, "list_endpoints", kListQuery),
     get(CROMFORD_ENDPOINTS "/{name}", "get_endpoint"),

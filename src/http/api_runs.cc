@@ -17,7 +17,7 @@ void add_run_handlers(const ApiSurroundings& api, Handlers& handlers) {
   add("list_runs", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const app::ListRequest list, list_request(q));
     TRY(const base::Json page, a.list_runs(project(q), list));
-    return answer(r, page);
+    return answer_list(q, r, page);
   });
   add("get_run", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const base::Json document, a.run(project(q), parameter(q, "id")));

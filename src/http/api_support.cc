@@ -32,6 +32,12 @@ bool is_version(std::string_view text) {
          (text.size() <= 9 && base::to_number<uint32_t>(text).value_or(0) > 0 && text[0] != '0');
 }
 
+// What {name} is in ".../datasets/{name}/versions": "dataset".
+std::string_view collection_member(std::string_view pattern) {
+  std::string_view before = pattern.substr(0, pattern.find("s/{name}"));
+  return before.substr(before.rfind('/') + 1);
+}
+
 // Names come from checked parts of paths, but a file name may be anything.
 std::string tame_file_name(std::string_view name) {
   std::string tame(name);
@@ -46,8 +52,10 @@ std::string tame_file_name(std::string_view name) {
 Handler with_names(Handler handler) {
   return [handler = std::move(handler)](Request& request, Response& response) -> absl::Status {
     for (const auto& [what, value] : request.parameters) {
-      if (what == "project" || what == "name") {
+      if (what == "project") {
         TRY(base::check_name(what, value));
+      } else if (what == "name") {
+        TRY(base::check_name(collection_member(request.route->pattern), value));
       } else if (what == "version" && !is_version(value)) {
         return base::invalid(fmt::format("'{}' is not a version", base::clip_utf8(value, 64)),
                              "give a number from 1, or latest");

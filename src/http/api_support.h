@@ -74,6 +74,9 @@ absl::Status as_precondition(absl::Status status);
 
 // With the document's own "etag", if it has one, as ETag.
 absl::Status answer(Response& response, const base::Json& document, int status = 200);
+// A page of a list. INVALID_ARGUMENT, with the nearest, where `fields` or `order_by` name a field
+// that these resources do not have.
+absl::Status answer_list(const Request& request, Response& response, const base::Json& page);
 // 202 with the job's Location.
 absl::Status answer_job(const Request& request, Response& response, const base::Json& job);
 absl::Status answer_text(Response& response, std::string_view content_type, std::string text);

@@ -172,7 +172,9 @@ TEST_F(ApiTest, WhatIsWrongIsRefusedBeforeTheUseCase) {
     const char* detail;
   };
   const Wrong wrongs[] = {
-      {"GET", "/datasets/A", "", 400, "A"},
+      {"GET", "/datasets/A", "", 400, "'A' cannot be the name of a dataset"},
+      {"GET", "/endpoints/..%2f", "", 400, "'../' cannot be the name of an endpoint"},
+      {"PUT", "/pipelines/p?folder=/x", "y", 403, "only the owner"},
       {"GET", "/api/v1/projects/-/datasets", "", 400, "-"},
       {"GET", "/datasets/a/versions/0", "", 400, "'0' is not a version"},
       {"GET", "/datasets/a/versions/01", "", 400, "'01' is not a version"},
@@ -196,7 +198,9 @@ TEST_F(ApiTest, WhatIsWrongIsRefusedBeforeTheUseCase) {
       {"POST", "/datasets/a/versions?format=xls", "x", 400, "'format' is 'xls'"},
       {"GET", "/events", "", 400, "'' is not a topic"},
       {"GET", "/events?topics=job", "", 400, "'job' is not a topic"},
-      {"GET", "/events?topics=job/1&after=x", "", 400, "'x' is not the id of an event"},
+      {"GET", "/events?topics=job/all", "", 400, "'job/all' is not a topic"},
+      {"GET", "/events?topics=bogus/x", "", 400, "'bogus/x' is not a topic"},
+      {"GET", "/events?topics=endpoint/e&after=x", "", 400, "'x' is not the id of an event"},
       {"GET", "/events?topics=job/0123456789012345678901234567890123456789012345678901234567890123",
        "", 400, "is not a topic"},
   };
@@ -204,6 +208,9 @@ TEST_F(ApiTest, WhatIsWrongIsRefusedBeforeTheUseCase) {
     const RawAnswer answer = call(wrong.method, wrong.target, wrong.body);
     EXPECT_EQ(answer.status, wrong.status) << wrong.target;
     EXPECT_THAT(json(answer).value("detail", ""), HasSubstr(wrong.detail)) << wrong.target;
+    const std::string told = json(answer).value("detail", "");
+    const bool asks_for_remedy = told.find("not JSON") == std::string::npos;
+    EXPECT_TRUE(!asks_for_remedy || json(answer).contains("remedy")) << wrong.target;
   }
   EXPECT_TRUE(app_.calls.empty());
 }
@@ -219,6 +226,20 @@ TEST_F(ApiTest, ListParametersAreRead) {
   EXPECT_EQ(app_.list.page_size, 50);
 }
 
+TEST_F(ApiTest, ListsRefuseFieldsThatTheyDoNotHave) {
+  const RawAnswer fields = call("GET", "/datasets?fields=name,row_cuont");
+  EXPECT_EQ(fields.status, 400);
+  EXPECT_EQ(json(fields).value("detail", ""),
+            "fields: there is no field 'row_cuont' (did you mean 'row_count'?)");
+  const RawAnswer order = call("GET", "/jobs?order_by=state,nosuch+desc");
+  EXPECT_EQ(order.status, 400);
+  EXPECT_THAT(json(order).value("detail", ""), HasSubstr("order_by: there is no field 'nosuch'"));
+  for (const char* const good : {"/runs?order_by=metrics.auc.value+desc,created_at",
+                                 "/endpoints?fields=name,+state", "/models?order_by=updated_at"}) {
+    EXPECT_EQ(call("GET", good).status, 200) << good;
+  }
+}
+
 TEST_F(ApiTest, AJobIsAcceptedWithItsLocation) {
   const RawAnswer answer = call("POST", "/runs", "{}");
   EXPECT_EQ(answer.status, 202);
@@ -230,7 +251,7 @@ TEST_F(ApiTest, AStreamedImportHandsItsFileOver) {
       call("POST",
            "/datasets/a/versions?mode=append&query=select+1&format=csv&key=a,+b&"
            "source_name=x.csv&checks=%5B%7B%7D%5D",
-           "a,b\n1,2\n", "Content-Type: text/csv\r\nContent-Encoding: gzip\r\n");
+           "a,b\n1,2\n", "Content-Type: text/csv\r\n");
   EXPECT_EQ(answer.status, 202);
   EXPECT_TRUE(app_.import.append);
   EXPECT_EQ(app_.import.query, "select 1");
@@ -320,8 +341,38 @@ TEST_F(ApiTest, AnImportedModelIsCreated) {
   EXPECT_FALSE(std::filesystem::exists(app_.import.spooled_file));
 }
 
+TEST_F(ApiTest, ARefusedPackageIsCalledByItsOwnName) {
+  app_.failure = base::invalid("the package is damaged", "copy it again");
+  const RawAnswer answer = call("POST", "/models/m/versions?source_name=bad.cromford", "package");
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(json(answer).value("detail", ""), "bad.cromford: the package is damaged");
+  EXPECT_EQ(json(answer).value("remedy", ""), "copy it again");
+}
+
+TEST_F(ApiTest, OnlyRowsMayComeCompressed) {
+  const std::string gzip("\x1f\x8b\x08\x00", 4);
+  EXPECT_EQ(call("POST", "/models/m/versions", gzip, "Content-Encoding: gzip\r\n").status, 415);
+  EXPECT_EQ(call("POST", "/datasets/a/versions", gzip, "Content-Encoding: gzip\r\n").status, 202);
+  EXPECT_EQ(call("POST", "/models/m/versions/1:score", gzip, "Content-Encoding: gzip\r\n").status,
+            202);
+}
+
+TEST_F(ApiTest, TheFolderOfAPipelineFileIsHandedOn) {
+  EXPECT_EQ(call("PUT", "/pipelines/p?folder=/a+b", "pipeline: p",
+                 "Content-Type: application/yaml\r\nAuthorization: Bearer owner\r\n")
+                .status,
+            200);
+  EXPECT_EQ(app_.folder, "/a b");
+  const RawAnswer answer =
+      call("PUT", "/pipelines/p?folder=a", "pipeline: p",
+           "Content-Type: application/yaml\r\nAuthorization: Bearer owner\r\n");
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_THAT(json(answer).value("detail", ""), HasSubstr("'a' is not absolute"));
+}
+
 TEST_F(ApiTest, TheLastEventIdOfTheHeaderDoesNotHideAWrongOneOfTheTarget) {
-  const RawAnswer answer = call("GET", "/events?topics=job/1&after=-1", "", "Last-Event-ID: 7\r\n");
+  const RawAnswer answer =
+      call("GET", "/events?topics=endpoint/e&after=-1", "", "Last-Event-ID: 7\r\n");
   EXPECT_EQ(answer.status, 400);
   EXPECT_THAT(json(answer).value("detail", ""), HasSubstr("'-1' is not the id of an event"));
 }
@@ -378,15 +429,15 @@ TEST_F(ApiTest, CardsComeInThreeForms) {
 
 TEST_F(ApiTest, EventsAreStreamed) {
   client_->send("GET " + std::string(kProject) +
-                "/events?topics=job/a1,endpoint/late&after=3 HTTP/1.1\r\nHost: localhost\r\n"
-                "Last-Event-ID: 7\r\n\r\n");
+                "/events?topics=job/01hv3c9k2m8q4z7x5y6w1t0s9r,endpoint/late&after=3 HTTP/1.1\r\n"
+                "Host: localhost\r\nLast-Event-ID: 7\r\n\r\n");
   const RawAnswer head = client_->read_head();
   EXPECT_EQ(head.status, 200);
   EXPECT_EQ(head.headers.at("content-type"), "text/event-stream");
   EXPECT_EQ(client_->read_until("\"x\"}\n\n"),
             "retry: 2000\n\nid: 8\nevent: job\ndata: {\"id\":\"x\"}\n\n");
   EXPECT_EQ(opened_, "default");
-  EXPECT_THAT(topics_, ElementsAre("job/a1", "endpoint/late"));
+  EXPECT_THAT(topics_, ElementsAre("job/01hv3c9k2m8q4z7x5y6w1t0s9r", "endpoint/late"));
   EXPECT_EQ(after_, 7U);
 }
 

@@ -86,7 +86,11 @@ void Connection::end_if_idle() {
   if (phase_ == Phase::kIdle && in_.empty()) {
     ErrorCode ignored;
     socket_.cancel(ignored);
-  } else if (request_.wake) {
+  }
+}
+
+void Connection::wake() {
+  if (request_.wake) {
     request_.wake();
   }
 }
@@ -96,9 +100,7 @@ void Connection::close_now() {
   linger_ = false;
   ErrorCode ignored;
   socket_.close(ignored);
-  if (request_.wake) {
-    request_.wake();
-  }
+  wake();
 }
 
 std::string_view Connection::local_address() {
@@ -170,7 +172,7 @@ Task<bool> Connection::read_header() {
       if (parser_.header_done()) {
         co_return true;
       }
-    } else if (shared_.stopping.load(std::memory_order_relaxed)) {
+    } else if (shared_.ending_idle.load(std::memory_order_relaxed)) {
       co_return false;
     }
     const bool more = co_await read_more(kReadBytes);
@@ -229,13 +231,17 @@ Task<void> Connection::serve() {
     }
   }
   if (!status.ok()) {
-    const ErrorFormat format =
-        match_.route == nullptr ? ErrorFormat::kProblem : match_.route->errors;
-    write_error(status, format, request_.id, response_);
+    write_error(status, error_format(), request_.id, response_);
   }
   drop_body();
   co_await answer();
   finish_request();
+}
+
+// A path that no route has is answered as its neighbours are.
+ErrorFormat Connection::error_format() const {
+  return match_.route != nullptr ? match_.route->errors
+                                 : shared_.router.errors_near(request_.target.path());
 }
 
 // Whether nothing more needs to be read for the body; then `request_.body` is set.
@@ -357,7 +363,8 @@ absl::Status Connection::invoke_once() {
     return invoke();
   }
   if (key->empty() || key->size() > 255) {
-    return base::invalid("the Idempotency-Key must have 1 to 255 characters");
+    return base::invalid("the Idempotency-Key must have 1 to 255 characters",
+                         "send a random text, a new one for each thing to make");
   }
   const std::string scoped = fmt::format("{} {}", static_cast<int>(request_.caller), *key);
   const std::string fingerprint =

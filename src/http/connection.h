@@ -70,6 +70,7 @@ struct Shared {
 
   std::atomic<uint32_t> connections{0};
   std::atomic<bool> stopping{false};
+  std::atomic<bool> ending_idle{false};  // Later than `stopping`: no further request is waited for.
   std::mutex mutex;
   std::condition_variable connection_ended;
 };
@@ -93,8 +94,9 @@ class Loop {
   void run();
 
   // These may be called by any thread.
-  void stop_accepting();     // And ends connections that have nothing in flight.
-  void close_connections();  // At once, all of them.
+  void stop_accepting();        // And ends event streams.
+  void end_idle_connections();  // Those that have nothing in flight.
+  void close_connections();     // At once, all of them.
   void check_deadlines();
   void finish();
 
@@ -140,6 +142,7 @@ class Connection {
 
   void check_deadline(std::chrono::nanoseconds now);
   void end_if_idle();
+  void wake();  // Its event stream, if it has one.
   void close_now();
 
  private:
@@ -178,6 +181,8 @@ class Connection {
   absl::Status check_route();
   absl::Status check_query() const;
   absl::Status check_body() const;
+  absl::Status check_coding() const;
+  ErrorFormat error_format() const;
   void make_conditional();
   void build_head(std::optional<uint64_t> length);
 

@@ -122,7 +122,8 @@ bool names_tag(std::string_view field, std::string_view etag) {
 absl::Status body_too_long(uint64_t bytes_max) {
   return with_http_status(
       base::exhausted(fmt::format("the body is longer than {}, the limit of this request",
-                                  base::format_size(bytes_max))),
+                                  base::format_size(bytes_max)),
+                      "send less in one request"),
       413);
 }
 
@@ -206,9 +207,11 @@ absl::Status Connection::check_route() {
   }
   if (match_.outcome == Router::Outcome::kMethodNotAllowed) {
     response_.allow = match_.allowed;
-    return with_http_status(base::invalid(fmt::format("{} has no method {}", request_.target.path(),
-                                                      base::clip_utf8(parser_.method_text(), 32))),
-                            405);
+    return with_http_status(
+        base::invalid(fmt::format("{} has no method {}", request_.target.path(),
+                                  base::clip_utf8(parser_.method_text(), 32)),
+                      fmt::format("it has {}", fmt::join(match_.allowed, ", "))),
+        405);
   }
   return base::not_found(fmt::format("there is nothing at {}", request_.target.path()),
                          "GET /api/v1/openapi.json lists all there is");
@@ -237,15 +240,16 @@ absl::Status Connection::check_query() const {
 absl::Status Connection::check_body() const {
   if (const auto expect = request_.header("expect");
       expect && !base::equal_ignoring_case(*expect, "100-continue")) {
-    return with_http_status(base::invalid("the only Expect that is understood is 100-continue"),
-                            417);
+    return with_http_status(
+        base::invalid("the only Expect that is understood is 100-continue", "leave the field out"),
+        417);
   }
   if (!body_unread_) {
     return absl::OkStatus();
   }
   const Route& route = *request_.route;
   if (route.content_types.empty()) {
-    return base::invalid("this request takes no body");
+    return base::invalid("this request takes no body", "send none");
   }
   if (const auto type = request_.header("content-type")) {
     if (!is_accepted(*type, route.content_types)) {
@@ -255,16 +259,35 @@ absl::Status Connection::check_body() const {
                               415);
     }
   }
+  TRY(check_coding());
   if (route.kind == HandlerKind::kUpload) {
     const uint64_t limit = shared_.options.limits.upload_bytes;
     return body_left_ > limit ? body_too_long(limit) : absl::OkStatus();
   }
-  if (const auto coding = request_.header("content-encoding");
-      coding && !base::equal_ignoring_case(*coding, "identity")) {
-    return with_http_status(
-        base::invalid("the body is compressed", "send it without Content-Encoding"), 415);
-  }
   return body_left_ > route.body_bytes_max ? body_too_long(route.body_bytes_max) : absl::OkStatus();
+}
+
+absl::Status Connection::check_coding() const {
+  const std::string_view known = request_.route->codings;
+  size_t count = 0;
+  for (const HeaderField& field : request_.headers) {
+    if (!base::equal_ignoring_case(field.name, "content-encoding") ||
+        base::equal_ignoring_case(field.value, "identity")) {
+      continue;
+    }
+    const bool understood = any_word(
+        known, [&](std::string_view word) { return base::equal_ignoring_case(word, field.value); });
+    if (!understood || ++count > 1) {
+      return with_http_status(
+          base::invalid(fmt::format("the body has the Content-Encoding '{}'{}",
+                                    base::clip_utf8(field.value, 64),
+                                    count > 1 ? " on top of another one" : ""),
+                        known.empty() ? std::string("send it without Content-Encoding")
+                                      : fmt::format("send it plain or with one of: {}", known)),
+          415);
+    }
+  }
+  return absl::OkStatus();
 }
 
 // 304 for a GET of what the caller already has.

@@ -18,6 +18,7 @@
 #include "base/descriptor.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "http/connection.h"
 #include "http/problem.h"
 
@@ -56,6 +57,21 @@ absl::Status read_piece(const base::Descriptor& file, uint64_t offset, std::stri
     have += static_cast<size_t>(bytes);
   }
   return absl::OkStatus();
+}
+
+// Whether a body that begins so can be what its Content-Encoding says (RFC 1952, RFC 8878).
+absl::Status check_beginning(std::string_view coding, std::string_view beginning) {
+  const bool is_gzip = base::equal_ignoring_case(coding, "gzip");
+  if (!is_gzip && !base::equal_ignoring_case(coding, "zstd")) {
+    return absl::OkStatus();
+  }
+  constexpr std::string_view kGzip = "\x1f\x8b";
+  constexpr std::string_view kZstd = "\x28\xb5\x2f\xfd";
+  if (beginning.starts_with(is_gzip ? kGzip : kZstd)) {
+    return absl::OkStatus();
+  }
+  return base::invalid(fmt::format("the body is not {}, as its Content-Encoding says", coding),
+                       "leave the field out where the body is not compressed");
 }
 
 }  // namespace
@@ -125,13 +141,16 @@ Task<absl::Status> Connection::receive_upload() {
     status = co_await spool_body(*spool);
   }
   if (status.ok()) {
+    status = check_beginning(request_.header("content-encoding").value_or(""), spool->beginning());
+    body_unread_ = false;
+  }
+  if (status.ok()) {
     status = co_await offload_status(shared_.disk, [&]() -> absl::Status {
       TRY(request_.upload, spool->finish());
       return absl::OkStatus();
     });
   }
   if (status.ok()) {
-    body_unread_ = false;
     body_hash_ = spool->content_hash();
   }
   co_return status;

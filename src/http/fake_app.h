@@ -34,6 +34,7 @@ class FakeApp final : public app::App {
   std::optional<absl::Status> failure;
   std::string etag = "\"7\"";
   app::ImportRequest import;
+  std::filesystem::path folder;
   app::ListRequest list;
   app::RowsRequest rows;
   app::IfMatch if_match;
@@ -179,9 +180,11 @@ class FakeApp final : public app::App {
     return listed("list_pipelines", p, r);
   }
   Answer pipeline(Text p, Text n) override { return note("pipeline", p, n); }
-  Answer apply_pipeline(const app::Caller& c, Text p, Text n, std::string_view yaml) override {
+  Answer apply_pipeline(const app::Caller& c, Text p, Text n, std::string_view yaml,
+                        const std::filesystem::path& where) override {
     caller = c;
     seen = yaml;
+    folder = where;
     return note("apply", p, n);
   }
   absl::Status delete_pipeline(Text p, Text n) override {

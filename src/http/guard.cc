@@ -101,13 +101,14 @@ absl::Status Guard::check_host(std::optional<std::string_view> host,
     }
   }
   return base::denied(fmt::format("this server is not called '{}'", *name),
-                      "add the name to `hosts` of the server's configuration");
+                      "add the name to `host_names` of the server's configuration");
 }
 
 absl::Status Guard::check_origin(std::optional<std::string_view> fetch_site,
                                  std::optional<std::string_view> origin, std::string_view host) {
   const auto refusal = [] {
-    return base::denied("a page of another site may not use this server");
+    return base::denied("a page of another site may not change anything here",
+                        "call the API from a program, or from a page of this server");
   };
   if (fetch_site) {
     return *fetch_site == "same-origin" || *fetch_site == "none" ? absl::OkStatus() : refusal();

@@ -149,6 +149,14 @@ void Loop::stop_accepting() {
     ErrorCode ignored;
     acceptor_.close(ignored);
     for (Connection* const connection : connections_) {
+      connection->wake();
+    }
+  });
+}
+
+void Loop::end_idle_connections() {
+  asio::post(context_, [this] {
+    for (Connection* const connection : connections_) {
       connection->end_if_idle();
     }
   });

@@ -64,7 +64,9 @@ absl::Status with_http_status(absl::Status status, int http_status) {
 }
 
 int http_status_of(const absl::Status& status) {
-  return number_of(status, kStatusUrl).value_or(base::http_status(status.code()));
+  constexpr int kTooManyRequests = 429;
+  return number_of(status, kStatusUrl)
+      .value_or(base::is_passing(status) ? kTooManyRequests : base::http_status(status.code()));
 }
 
 absl::Status with_retry_after(absl::Status status, int seconds) {

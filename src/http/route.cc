@@ -194,4 +194,14 @@ Router::Match Router::find(Method method, Target& target, Parameters& parameters
   return match;
 }
 
+ErrorFormat Router::errors_near(std::string_view path) const {
+  const auto first_segment = [](std::string_view text) {
+    return text.substr(0, text.find('/', std::min<size_t>(1, text.size())));
+  };
+  const auto near = std::find_if(routes_.begin(), routes_.end(), [&](const Route& route) {
+    return first_segment(route.pattern) == first_segment(path);
+  });
+  return near == routes_.end() ? ErrorFormat::kProblem : near->errors;
+}
+
 }  // namespace cromford::http

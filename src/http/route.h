@@ -60,6 +60,8 @@ struct Route {
   // The media types that the body may have, between blanks; "*" is any. A body without a
   // Content-Type is taken for the first of them.
   std::string_view content_types = {};
+  // What the body may be compressed with (Content-Encoding), between blanks; empty: with nothing.
+  std::string_view codings = {};
   // Query parameters that the route knows, between blanks; any other is refused.
   std::string_view query = {};
   bool creates = false;  // Heeds Idempotency-Key.
@@ -85,6 +87,9 @@ class Router {
   // Finds the route of a method and a path; HEAD finds GET. Fills `parameters` with the names and
   // the decoded parts of the path. For kMethodNotAllowed, `route` is one of the path's others.
   Match find(Method method, Target& target, Parameters& parameters) const;
+
+  // How errors below the first segment of `path` are written; kProblem where no route begins so.
+  ErrorFormat errors_near(std::string_view path) const;
 
   std::span<const Route> routes() const { return routes_; }
 

@@ -44,6 +44,14 @@ absl::StatusOr<Endpoint> parse_listen(std::string_view text) {
   return Endpoint(address, *port);
 }
 
+}  // namespace
+
+absl::Status check_listen(std::string_view listen) {
+  return parse_listen(listen).status();
+}
+
+namespace {
+
 class ServerImpl final : public Server {
  public:
   ServerImpl(ServerOptions options, Router router, const Surroundings& surroundings)
@@ -89,6 +97,12 @@ class ServerImpl final : public Server {
     shared_.stopping.store(true);
     for (const auto& loop : loops_) {
       loop->stop_accepting();
+    }
+    if (!wait_for_connections(shared_.options.stop_idle_grace)) {
+      shared_.ending_idle.store(true);
+      for (const auto& loop : loops_) {
+        loop->end_idle_connections();
+      }
     }
     if (!wait_for_connections(shared_.options.stop_grace)) {
       base::log_warning("connections are cut off", {{"count", shared_.connections.load()}});

@@ -50,6 +50,9 @@ struct ServerOptions {
   std::chrono::seconds write_timeout{60};  // Without any progress of the reader.
   std::chrono::milliseconds event_comment_interval{15'000};
   std::chrono::milliseconds stop_grace{10'000};
+  // How long connections between two requests stay open when the server stops, for one last request
+  // that is answered with `Connection: close`.
+  std::chrono::milliseconds stop_idle_grace{200};
 
   // Where uploads are written; must be on the file system of the objects.
   std::filesystem::path spool_directory;
@@ -63,6 +66,9 @@ struct ServerOptions {
 
   AccessLog access_log = AccessLog::kOrdinary;
 };
+
+// INVALID_ARGUMENT where `listen` is no "HOST:PORT" as ServerOptions wants it.
+absl::Status check_listen(std::string_view listen);
 
 class Server {
  public:
@@ -86,8 +92,9 @@ class Server {
   virtual std::string address() const = 0;
   virtual uint16_t port() const = 0;
 
-  // Takes no more connections, finishes the requests in flight (for at most `stop_grace`), ends
-  // event streams, and returns when all threads are done. The destructor does the same.
+  // Takes no more connections, ends event streams, finishes the requests in flight (for at most
+  // `stop_grace`) and those that clients of open connections still send (for `stop_idle_grace`),
+  // and returns when all threads are done. The destructor does the same.
   virtual void stop() = 0;
 
   // Looks at once for connections whose time is up, which otherwise happens four times a second;

@@ -69,6 +69,37 @@ TEST(UploadTest, AChunkedUploadArrivesWhole) {
   EXPECT_EQ(client.request("GET", "/healthz").status, 200);
 }
 
+TEST(UploadTest, AContentEncodingMustBeKnownAndTrue) {
+  struct Case {
+    const char* field;
+    std::string body;
+    int status;
+  };
+  const std::string gzip("\x1f\x8b\x08\x00", 4);
+  const std::string zstd("\x28\xb5\x2f\xfd", 4);
+  const Case cases[] = {
+      {"gzip", gzip, 200},
+      {"GZIP", gzip, 200},
+      {"zstd", zstd, 200},
+      {"identity", "a\n1", 200},
+      {"gzip", "a\n1", 400},
+      {"gzip", zstd, 400},
+      {"zstd", gzip, 400},
+      {"zstd", "", 400},
+      {"br", "a\n1", 415},
+      {"gzip, gzip", gzip, 415},
+      {"gzip\r\nContent-Encoding: gzip", gzip, 415},
+  };
+  TestServer server;
+  for (const Case& one : cases) {
+    RawClient client(server.port());
+    const RawAnswer answer = client.request("POST", "/uploads/x", one.body,
+                                            fmt::format("Content-Encoding: {}\r\n", one.field));
+    EXPECT_EQ(answer.status, one.status) << one.field;
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(server.directory()));
+}
+
 TEST(UploadTest, ATakenFileStays) {
   TestServer server;
   std::filesystem::path path;
@@ -392,8 +423,32 @@ TEST(PoolTest, WhatDoesNotFitIsRefused) {
   EXPECT_EQ(first.request("GET", "/healthz").status, 200);
 }
 
+// A client that does not see the end coming loses a request that may not be safe to repeat.
+TEST(StopTest, ClientsBetweenTwoRequestsAreToldWithTheirNextAnswer) {
+  ServerOptions options;
+  options.stop_idle_grace = std::chrono::minutes(1);
+  TestServer server(options);
+  RawClient busy(server.port());
+  EXPECT_FALSE(busy.request("GET", "/healthz").headers.contains("connection"));
+  std::promise<void> started;
+  server.work = [&](Request&, Response&) {
+    started.set_value();
+    return absl::OkStatus();
+  };
+  std::thread stopper([&] { server.server().stop(); });
+  while (RawClient(server.port()).connected()) {
+  }
+  const RawAnswer answer = busy.request("POST", "/work");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.headers.at("connection"), "close");
+  EXPECT_EQ(started.get_future().wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  stopper.join();
+}
+
 TEST(StopTest, FinishesWhatIsInFlight) {
-  TestServer server;
+  ServerOptions options;
+  options.stop_idle_grace = std::chrono::milliseconds(0);
+  TestServer server(options);
   std::promise<void> started;
   std::promise<void> release;
   server.work = [&](Request&, Response& response) {

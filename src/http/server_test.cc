@@ -210,7 +210,7 @@ INSTANTIATE_TEST_SUITE_P(
                    "text/html"},
         BadRequest{"Compressed",
                    post("/echo", "Content-Encoding: gzip\r\nContent-Length: 1\r\n", "x"), 415,
-                   "compressed"},
+                   "Content-Encoding 'gzip'"},
         BadRequest{"LongBody", post("/things", "Content-Length: 1025\r\n"), 413,
                    "longer than 1.0 KiB"},
         BadRequest{"Expectation", post("/echo", "Expect: tea\r\nContent-Length: 1\r\n", "x"), 417,
@@ -250,6 +250,20 @@ TEST(ServerTest, TheOpenInferenceRoutesHaveTheirOwnErrors) {
   ASSERT_OK_AND_ASSIGN(const base::Json error, base::parse_json(answer.body));
   EXPECT_EQ(error.size(), 1U);
   EXPECT_THAT(error["error"].get<std::string>(), HasSubstr("longer than 16 B"));
+}
+
+TEST(ServerTest, UnknownPathsAreAnsweredAsTheirNeighboursAre) {
+  TestServer server;
+  RawClient client(server.port());
+  for (const char* const target : {"/v2/nosuch", "/v2/echo/more"}) {
+    const RawAnswer answer = client.request("GET", target);
+    EXPECT_EQ(answer.status, 404);
+    ASSERT_OK_AND_ASSIGN(const base::Json error, base::parse_json(answer.body));
+    EXPECT_EQ(error.size(), 1U) << target;
+    EXPECT_TRUE(error.contains("error")) << target;
+  }
+  const RawAnswer answer = client.request("GET", "/v22");
+  EXPECT_EQ(answer.headers.at("content-type"), "application/problem+json");
 }
 
 TEST(ServerTest, TheAbsoluteFormIsUnderstood) {

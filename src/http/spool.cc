@@ -11,6 +11,7 @@
 namespace cromford::http {
 namespace {
 
+constexpr size_t kBeginningBytes = 4;
 constexpr uint64_t kBytesBetweenChecks = 64ULL << 20;
 
 void remove_file(base::FileSystem& files, const std::filesystem::path& path) {
@@ -83,6 +84,7 @@ absl::Status Spool::write(std::string_view piece) {
     hasher_.update(piece);
   }
   bytes_ += piece.size();
+  beginning_ += piece.substr(0, kBeginningBytes - beginning_.size());
   return absl::OkStatus();
 }
 

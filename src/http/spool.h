@@ -43,6 +43,8 @@ class Spool {
 
   absl::Status write(std::string_view piece);
   absl::StatusOr<std::unique_ptr<Upload>> finish();
+  // The first bytes written, four at most: they tell what a file is.
+  std::string_view beginning() const { return beginning_; }
   // After finish(); "" unless it was wanted.
   const std::string& content_hash() const { return content_hash_; }
 
@@ -54,6 +56,7 @@ class Spool {
   Settings settings_;
   std::unique_ptr<base::File> file_;
   uint64_t bytes_ = 0;
+  std::string beginning_;
   uint64_t bytes_at_next_check_ = 0;
   base::ContentHasher hasher_;
   std::string content_hash_;

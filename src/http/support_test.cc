@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/codes.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "http/buffer.h"
@@ -45,6 +46,11 @@ TEST(GuardTest, KnowsTheNamesOfThisServer) {
         << malformed;
   }
   EXPECT_THAT(guard.check_host(std::nullopt, ""), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST(GuardTest, ForeignNamesAreToldTheKeyThatAdmitsThem) {
+  const absl::Status status = Guard({.host_names = {}}).check_host("example.org", "127.0.0.1");
+  EXPECT_THAT(base::remedy(status), HasSubstr("`host_names`"));
 }
 
 TEST(GuardTest, OriginsMustBeThisSite) {
@@ -206,6 +212,13 @@ TEST(ProblemTest, TellsAllThatTheStatusTells) {
                                  {"request_id", "id-1"},
                                  {"errors", {{{"pointer", "/rows/0"}, {"detail", "no object"}}}}}));
   EXPECT_FALSE(problem["title"].get<std::string>().empty());
+}
+
+TEST(ProblemTest, OnlyLimitsThatPassInviteToTryAgain) {
+  EXPECT_EQ(http_status_of(base::exhausted("262145 columns are too many")), 422);
+  const absl::Status full = base::passing(base::exhausted("1000 jobs wait already"));
+  EXPECT_EQ(http_status_of(full), 429);
+  EXPECT_EQ(http_status_of(base::annotate(full, "import")), 429);
 }
 
 TEST(ProblemTest, MayCarryAStatusOfItsOwn) {

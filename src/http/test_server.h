@@ -64,6 +64,7 @@ inline constexpr Route kTestRoutes[] = {
      .operation = "upload",
      .kind = HandlerKind::kUpload,
      .content_types = "*",
+     .codings = "gzip zstd",
      .creates = true},
     {.method = Method::kGet, .pattern = "/file", .operation = "file"},
     {.method = Method::kGet,

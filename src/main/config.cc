@@ -3,16 +3,24 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+#include <set>
+
 #include "base/file_system.h"
 #include "base/limits.h"
 #include "base/name.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "http/server.h"
 
 namespace cromford::main_program {
 namespace {
 
 constexpr size_t kTokenBytesMin = 16;
+constexpr int kHttpThreadsMax = 64;
+constexpr uint64_t kUploadBytesMin = uint64_t{1} << 20;
+constexpr uint64_t kJobMemoryMin = uint64_t{64} << 20;
+constexpr uint64_t kQueryMemoryMin = uint64_t{16} << 20;
 constexpr uint64_t kFileBytesMax = uint64_t{1} << 20;
 
 absl::Status at(const YAML::Node& node, std::string_view key, std::string_view wanted) {
@@ -30,12 +38,16 @@ absl::Status read_value(const YAML::Node& node, std::string_view key, std::strin
   }
 }
 
-absl::Status read_size(const YAML::Node& node, std::string_view key, uint64_t& value) {
+absl::Status read_size(const YAML::Node& node, std::string_view key, uint64_t least,
+                       uint64_t& value) {
   std::string text;
   TRY(read_value(node, key, "a size such as 4GiB", text));
   const absl::StatusOr<uint64_t> parsed = base::parse_size(text);
   if (!parsed.ok()) {
     return at(node, key, "a size such as 4GiB");
+  }
+  if (*parsed < least) {
+    return at(node, key, fmt::format("a size from {}", base::format_size(least)));
   }
   value = *parsed;
   return absl::OkStatus();
@@ -47,6 +59,13 @@ absl::Status read_token(const YAML::Node& node, const std::filesystem::path& dir
   TRY(read_value(node, "token_file", "a path", file));
   TRY(const std::string text, base::system_files().read(directory / file, kFileBytesMax));
   config.token = std::string(base::trim(text));
+  if (!std::all_of(config.token.begin(), config.token.end(),
+                   [](char c) { return c > ' ' && c <= '~'; })) {
+    return base::invalid(
+        fmt::format("line {}, token_file: {} holds more than one word of visible ASCII",
+                    node.Mark().line + 1, file),
+        "name a file with nothing but the token");
+  }
   if (config.token.size() < kTokenBytesMin) {
     return base::invalid(
         fmt::format("line {}, token_file: the token in {} is shorter than {} characters",
@@ -63,22 +82,38 @@ absl::Status unknown_key(const YAML::Node& node, const std::string& key,
                        fmt::format("the keys are {}", fmt::join(known, ", ")));
 }
 
+// A key that stands twice would silently hide one of its values.
+absl::StatusOr<std::string> key_of(const YAML::Node& node, std::set<std::string>& seen) {
+  if (!node.IsScalar()) {
+    return base::invalid(fmt::format("line {}: a key must be a word", node.Mark().line + 1),
+                         "write KEY: VALUE");
+  }
+  std::string key = node.Scalar();
+  if (!seen.insert(key).second) {
+    return base::invalid(
+        fmt::format("line {}: the key '{}' stands twice", node.Mark().line + 1, key),
+        "leave one of them");
+  }
+  return key;
+}
+
 absl::Status read_jobs(const YAML::Node& jobs, Config& config) {
   static const std::vector<std::string> kKnown = {"at_once", "memory", "query_memory"};
   if (!jobs.IsMap()) {
     return at(jobs, "jobs", "a map of at_once, memory, query_memory");
   }
+  std::set<std::string> seen;
   for (const auto& entry : jobs) {
-    const std::string key = entry.first.as<std::string>();
+    TRY(const std::string key, key_of(entry.first, seen));
     if (key == "at_once") {
       TRY(read_value(entry.second, "jobs.at_once", "a whole number", config.jobs_at_once));
       if (config.jobs_at_once < 1 || config.jobs_at_once > 256) {
         return at(entry.second, "jobs.at_once", "a number from 1 to 256");
       }
     } else if (key == "memory") {
-      TRY(read_size(entry.second, "jobs.memory", config.job_memory_bytes));
+      TRY(read_size(entry.second, "jobs.memory", kJobMemoryMin, config.job_memory_bytes));
     } else if (key == "query_memory") {
-      TRY(read_size(entry.second, "jobs.query_memory", config.query_memory_bytes));
+      TRY(read_size(entry.second, "jobs.query_memory", kQueryMemoryMin, config.query_memory_bytes));
     } else {
       return unknown_key(entry.first, key, kKnown);
     }
@@ -92,7 +127,9 @@ absl::Status read_key(const std::string& key, const YAML::Node& name, const YAML
       "listen", "token_file", "host_names",        "http_threads",
       "jobs",   "upload_max", "allow_private_urls"};
   if (key == "listen") {
-    return read_value(value, key, "HOST:PORT", config.listen);
+    TRY(read_value(value, key, "HOST:PORT", config.listen));
+    return base::annotate(http::check_listen(config.listen),
+                          fmt::format("line {}, listen", value.Mark().line + 1));
   }
   if (key == "token_file") {
     return read_token(value, directory, config);
@@ -101,14 +138,17 @@ absl::Status read_key(const std::string& key, const YAML::Node& name, const YAML
     return read_value(value, key, "a list of names", config.host_names);
   }
   if (key == "http_threads") {
-    return read_value(value, key, "a whole number", config.http_threads);
+    TRY(read_value(value, key, "a whole number", config.http_threads));
+    return config.http_threads >= 1 && config.http_threads <= kHttpThreadsMax
+               ? absl::OkStatus()
+               : at(value, key, fmt::format("a number from 1 to {}", kHttpThreadsMax));
   }
   if (key == "jobs") {
     return read_jobs(value, config);
   }
   if (key == "upload_max") {
     uint64_t bytes = 0;
-    TRY(read_size(value, key, bytes));
+    TRY(read_size(value, key, kUploadBytesMin, bytes));
     config.upload_bytes_max = bytes;
     return absl::OkStatus();
   }
@@ -131,8 +171,10 @@ absl::StatusOr<Config> parse_config(std::string_view yaml, const std::filesystem
       return base::invalid("the configuration is not a map of keys",
                            "for example: listen: 127.0.0.1:7040");
     }
+    std::set<std::string> seen;
     for (const auto& entry : document) {
-      TRY(read_key(entry.first.as<std::string>(), entry.first, entry.second, directory, config));
+      TRY(const std::string key, key_of(entry.first, seen));
+      TRY(read_key(key, entry.first, entry.second, directory, config));
     }
     return config;
   } catch (const YAML::Exception& error) {
@@ -151,6 +193,7 @@ absl::StatusOr<Config> read_config(const std::filesystem::path& file) {
 }
 
 absl::Status check_exposure(const Config& config) {
+  TRY(http::check_listen(config.listen));
   const std::string host = config.listen.substr(0, config.listen.rfind(':'));
   const bool loopback = host == "localhost" || host == "[::1]" || host.starts_with("127.");
   if (loopback || !config.token.empty()) {

@@ -55,6 +55,30 @@ TEST(ConfigTest, MistakesNameLineAndKey) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("map")));
 }
 
+TEST(ConfigTest, ValuesThatCannotBeMeantAreRefused) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"http_threads: -5", "line 1, http_threads: expected a number from 1 to 64"},
+      {"http_threads: 100000", "http_threads"},
+      {"upload_max: 0", "upload_max: expected a size from 1.0 MiB"},
+      {"jobs: {memory: 1B}", "jobs.memory: expected a size from 64.0 MiB"},
+      {"jobs: {query_memory: 1B}", "jobs.query_memory: expected a size from 16.0 MiB"},
+      {"jobs: {at_once: 1, at_once: 2}", "the key 'at_once' stands twice"},
+      {"listen: 127.0.0.1:1\nlisten: 127.0.0.1:2", "line 2: the key 'listen' stands twice"},
+      {"listen: bogus", "line 1, listen: 'bogus' is not an address"},
+      {"{a: b}: 1", "line 1: a key must be a word"},
+      {"token_file: /etc/passwd", "/etc/passwd holds more than one word"},
+  };
+  for (const auto& [yaml, why] : cases) {
+    EXPECT_THAT(parse_config(yaml, "."),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(why)));
+  }
+}
+
+TEST(ConfigTest, WhatIsNoAddressIsNotCalledAnOpenOne) {
+  EXPECT_THAT(check_exposure({.listen = "bogus"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("'bogus' is not an address")));
+}
+
 TEST(ConfigTest, AnOpenAddressNeedsAToken) {
   Config config{.listen = "0.0.0.0:7040"};
   EXPECT_THAT(check_exposure(config),

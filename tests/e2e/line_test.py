@@ -34,6 +34,24 @@ class LineTest(FactoryTest):
         self.assertIn("probability_Adelie", rows[0])
         self.assertIn("reason_1", rows[0])
 
+    def test_rows_of_something_else_are_not_scored(self):
+        self.command("dataset", "add", "penguins", VEGA / "penguins.json")
+        self.command("train", "penguins", "--target", "Species", "--trials", "2", "--ignore", "Sex", "--model", "species")
+        output = self.folder / "out.csv"
+        score = ("predict", "--model", "species", "--output", output, "--input")
+        other = self.write("other.csv", "d,e\n1,2\n")
+        self.assertIn("none of the columns", self.refused(2, *score, other))
+        typo = self.write("typo.csv", "Iland,Beak Length (mm)\nDream,40\n")
+        self.assertIn("did you mean 'Island'", self.refused(2, *score, typo))
+        self.assertFalse(output.exists())
+        job = self.command_json(*score, typo, "--unknown", "ignore")
+        warnings = " ".join(job["result"]["warnings"])
+        self.assertIn("count as missing", warnings)
+        self.assertIn("does not know: Iland", warnings)
+        # The target and what training left out are no strangers.
+        known = self.write("known.csv", "Island,Species,Sex,Beak Length (mm)\nDream,Adelie,MALE,40\n")
+        self.command(*score, known)
+
     def test_the_same_line_beside_a_running_server(self):
         server = self.server()
         self.command("dataset", "add", "penguins", VEGA / "penguins.json")

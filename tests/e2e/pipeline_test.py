@@ -1,5 +1,6 @@
 """The declared line: applied, run, skipped where nothing changed, gated against the champion."""
 
+import json
 import random
 import unittest
 
@@ -49,6 +50,18 @@ class PipelineTest(FactoryTest):
 
         self.command("pipeline", "run", "late")
         self.assertEqual(set(self.states()[1].values()), {"skipped"})
+
+    def test_files_are_found_beside_the_pipeline_in_whatever_yaml(self):
+        self.write("my trips.csv", "distance,hour\n1,2\n")
+        for source in (
+            "{name: trips, source: {file: my trips.csv}}",
+            "\n  name: trips\n  source:\n    files:\n      - my trips.csv\n      - 'trips.csv'",
+            '\n  name: trips\n  source: {\n    file:\n      "my trips.csv" }',
+        ):
+            file = self.write("beside.yaml", f"pipeline: beside\ndataset: {source}\n")
+            applied = self.command_json("pipeline", "apply", file)
+            self.assertEqual(applied["file"], f"pipeline: beside\ndataset: {source}\n")
+            self.assertIn(str(self.folder / "my trips.csv"), json.dumps(applied["spec"]))
 
     def test_misspelt_names_are_refused_when_applied(self):
         text = PIPELINE.format(file=self.trips, auc=0.6, seed=1)
