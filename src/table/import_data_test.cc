@@ -77,7 +77,8 @@ TEST(ImportData, EveryFileOfTheIndexLoadsWholly) {
       }
       if (result->quarantine_path) {
         auto engine = Engine::create({});
-        for (const auto& row : *read_quarantine(**engine, *result->quarantine_path, 5)) {
+        const auto set_aside = read_quarantine(**engine, *result->quarantine_path, 5);
+        for (const auto& row : *set_aside) {
           std::cerr << "  Q " << row.line << " " << row.reason << " | " << row.text.substr(0, 80)
                     << "\n";
         }

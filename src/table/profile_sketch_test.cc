@@ -196,7 +196,7 @@ TEST(QuantileSketchTest, BytesReadBackAndDamageIsSeen) {
   }
   EXPECT_EQ(bytes_of(read), bytes_of(sketch));
   StateWriter infinite;
-  for (const uint64_t figure : {1, 0, 0}) {
+  for (const uint64_t figure : {1U, 0U, 0U}) {
     infinite.integer(figure);
   }
   infinite.number(INFINITY);
