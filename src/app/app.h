@@ -96,9 +96,6 @@ class App {
   // Takes no new work, cancels what is queued, waits for what must not be cut off.
   virtual void stop() = 0;
 
-  // Whether a job runs or waits to run.
-  virtual bool has_jobs() = 0;
-
   // --- datasets -------------------------------------------------------------------------------
   virtual absl::StatusOr<base::Json> list_datasets(const std::string& project,
                                                    const ListRequest& request) = 0;

@@ -84,11 +84,6 @@ absl::StatusOr<table::Engine*> Factory::query_engine() {
   return engine_.get();
 }
 
-bool Factory::has_jobs() {
-  const flow::Runner::Counts jobs = context_->runner->counts();
-  return jobs.running + jobs.queued > 0;
-}
-
 base::Json Factory::status() {
   const base::Time now = context_->clock->now();
   const flow::Runner::Counts jobs = context_->runner->counts();

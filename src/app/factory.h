@@ -37,7 +37,6 @@ class Factory final : public App {
 
   void end_queries() override { queries_.stop(); }
   void stop() override;
-  bool has_jobs() override;
 
   absl::StatusOr<base::Json> list_datasets(const std::string& project,
                                            const ListRequest& request) override;

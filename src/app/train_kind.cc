@@ -117,7 +117,9 @@ absl::StatusOr<flow::WorkerSpec> TrainKind::prepare(const flow::Job& job,
   return flow::WorkerSpec{.input = base::dump_json(input),
                           .memory_limit_bytes = memory,
                           .time_limit = limit,
-                          .cancel_grace = std::chrono::seconds(10)};
+                          .cancel_grace = std::chrono::seconds(10),
+                          // The best model so far is kept, and the time was promised once.
+                          .retry_when_killed = false};
 }
 
 absl::StatusOr<base::Json> TrainKind::store_model(const flow::Job& job, const base::Json& report,

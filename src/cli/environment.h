@@ -39,7 +39,7 @@ class HostedServer {
   virtual std::string url() const = 0;
   // The owner's token, as in home/run/server.json.
   virtual std::string token() const = 0;
-  // Whether anybody is connected, or a job runs or waits.
+  // Whether anybody is connected.
   virtual bool in_use() const = 0;
 };
 

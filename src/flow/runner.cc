@@ -388,12 +388,14 @@ ChildOutcome RunnerImpl::run_attempt(const LivePtr& live, JobKind& kind) {
   const Job job = snapshot(*live);
   const std::filesystem::path directory = work_dir(job);
   ChildRun run;
+  bool retry_when_killed = true;
   const auto prepare = [&]() -> absl::Status {
     TRY(base::system_files().remove_all(directory));
     TRY(base::system_files().create_directories(directory));
     TRY(const WorkerSpec spec, kind.prepare(job, directory));
     run.command = options_.worker_command;
     run.command.push_back(job.kind);
+    retry_when_killed = spec.retry_when_killed;
     run.input = spec.input;
     run.work_dir = directory;
     run.log_file = log_file(job.id);
@@ -410,6 +412,7 @@ ChildOutcome RunnerImpl::run_attempt(const LivePtr& live, JobKind& kind) {
   if (outcome.status.ok()) {
     const ChildTokens tokens{live->cancel.token(), stop_.token()};
     outcome = run_child(run, clock_, tokens, [&](const WorkerLine& line) { update(*live, line); });
+    outcome.was_killed = outcome.was_killed && retry_when_killed;
   }
   return outcome;
 }

@@ -48,6 +48,8 @@ struct WorkerSpec {
   // After a cancel: how long the child may take to leave a partial result (training keeps its
   // best).
   std::chrono::nanoseconds cancel_grace = std::chrono::seconds(2);
+  // Whether it is tried again when somebody else kills the child (an operator, the kernel).
+  bool retry_when_killed = true;
 };
 
 // What the runner must know of one kind of job.

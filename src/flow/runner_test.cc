@@ -354,6 +354,17 @@ TEST_F(RunnerTest, AWorkerThatSomebodyKilledIsTriedAgain) {
               StatusIs(absl::StatusCode::kInternal, HasSubstr("was killed from outside")));
 }
 
+TEST_F(RunnerTest, AWorkerThatShallNotBeTriedAgainEndsItsJob) {
+  kinds_["always_killed"]->spec.retry_when_killed = false;
+  ASSERT_OK(runner_->start());
+  const Job job = wait(submit("always_killed"));
+  EXPECT_EQ(job.state, JobState::kFailed);
+  EXPECT_EQ(job.attempt, 1);
+  EXPECT_THAT(job.error,
+              StatusIs(absl::StatusCode::kInternal, HasSubstr("was killed from outside")));
+  EXPECT_THAT(kinds_["always_killed"]->ended_with, StatusIs(absl::StatusCode::kInternal));
+}
+
 TEST_F(RunnerTest, ALogIsBoundedAndTakesWhatLibrariesPrint) {
   options_.log_bytes_max = 100'000;
   make();

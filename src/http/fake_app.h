@@ -47,7 +47,6 @@ class FakeApp final : public app::App {
 
   void end_queries() override {}
   void stop() override {}
-  bool has_jobs() override { return false; }
 
   absl::StatusOr<std::optional<std::string>> find_note(Text key) override {
     const auto found = notes.find(key);

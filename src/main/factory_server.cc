@@ -101,7 +101,7 @@ class Running final : public FactoryServer {
 
   std::string address() const override { return server_->address(); }
   std::string owner_token() const override { return owner_token_; }
-  bool in_use() const override { return metrics_.open_connections() > 0 || app_->has_jobs(); }
+  bool in_use() const override { return metrics_.open_connections() > 0; }
 
   void stop() override {
     if (server_ != nullptr) {

@@ -34,7 +34,7 @@ class FactoryServer {
   // "127.0.0.1:7040"
   virtual std::string address() const = 0;
   virtual std::string owner_token() const = 0;
-  // Whether anybody is connected, or a job runs or waits.
+  // Whether anybody is connected.
   virtual bool in_use() const = 0;
   virtual void stop() = 0;
 };

@@ -61,6 +61,25 @@ class CrashTest(FactoryTest):
         self.assertEqual(job["state"], "succeeded", job)
         self.assertEqual(job["result"]["version"], 1)
 
+    def test_a_killed_training_ends_with_the_reason_and_its_best_model(self):
+        self.command("dataset", "add", "cars", VEGA / "cars.json")
+        server = self.server()
+        answer = server.request(
+            "POST",
+            "/api/v1/projects/default/runs",
+            {"dataset": "cars", "target": "Horsepower", "model": "power", "budget": {"time": "60s"}},
+        )
+        worker = self.wait_for_worker(server)
+        jobs = self.home / "tmp" / "jobs"
+        while not list(jobs.glob("*/checkpoint.json")):
+            time.sleep(0.01)
+        os.kill(worker, signal.SIGKILL)
+        job = server.job(answer)
+        self.assertEqual(job["state"], "failed", job)
+        self.assertIn("killed", job["error"]["detail"])
+        versions = server.request("GET", "/api/v1/projects/default/models/power/versions").json()
+        self.assertEqual(len(versions["versions"]), 1, versions)
+
     def test_acknowledged_versions_survive_kill_at_any_moment(self):
         for round_ in range(5):
             server = self.server()
