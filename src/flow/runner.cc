@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -69,8 +70,7 @@ class RunnerImpl final : public Runner {
  private:
   class Context;
 
-  absl::Status recover(JobState state);
-  void take_up(Job job);
+  void take_up(const LivePtr& live);
   void enqueue(const LivePtr& live);
   LivePtr find(std::string_view project, std::string_view id) const;
   Job snapshot(const Live& live) const;
@@ -135,29 +135,30 @@ absl::Status RunnerImpl::start() {
   TRY(base::system_files().create_directories(options_.work_root));
   TRY(base::system_files().create_directories(options_.log_root));
   // What ran comes before what waited, as it did then.
-  TRY(recover(JobState::kRunning));
-  TRY(recover(JobState::kQueued));
+  TRY(std::vector<Job> jobs, jobs_in_state(metadata_, JobState::kRunning));
+  TRY(std::vector<Job> queued, jobs_in_state(metadata_, JobState::kQueued));
+  std::move(queued.begin(), queued.end(), std::back_inserter(jobs));
+  std::vector<LivePtr> taken;
+  {
+    // All are known before the first one runs: it may wait for another, or submit it once more.
+    const std::lock_guard lock(mutex_);
+    for (Job& job : jobs) {
+      auto live = std::make_shared<Live>();
+      live->job = std::move(job);
+      live_.emplace(live->job.id, live);
+      taken.push_back(std::move(live));
+    }
+  }
+  for (const LivePtr& live : taken) {
+    take_up(live);
+  }
   prune();
   return absl::OkStatus();
 }
 
-absl::Status RunnerImpl::recover(JobState state) {
-  TRY(std::vector<Job> jobs, jobs_in_state(metadata_, state));
-  for (Job& job : jobs) {
-    take_up(std::move(job));
-  }
-  return absl::OkStatus();
-}
-
-void RunnerImpl::take_up(Job job) {
-  auto live = std::make_shared<Live>();
-  const bool was_running = job.state == JobState::kRunning;
-  live->job = std::move(job);
-  {
-    const std::lock_guard lock(mutex_);
-    live_.emplace(live->job.id, live);
-  }
-  const Job& taken = live->job;
+void RunnerImpl::take_up(const LivePtr& live) {
+  const Job taken = snapshot(*live);
+  const bool was_running = taken.state == JobState::kRunning;
   if (!known(taken.kind)) {
     end(live,
         base::internal(fmt::format("this program knows no jobs of the kind '{}'", taken.kind)));
@@ -282,9 +283,18 @@ absl::StatusOr<Job> RunnerImpl::cancel(std::string_view project, std::string_vie
 absl::StatusOr<Job> RunnerImpl::wait(std::string_view project, std::string_view id,
                                      const base::CancelToken& cancel) {
   std::unique_lock lock(mutex_);
-  while (const LivePtr live = find(project, id)) {
-    if (is_final(live->job.state)) {
-      return live->job;
+  while (true) {
+    if (const LivePtr live = find(project, id)) {
+      if (is_final(live->job.state)) {
+        return live->job;
+      }
+    } else {
+      lock.unlock();
+      TRY(Job stored, get_job(metadata_, project, id));
+      if (is_final(stored.state)) {
+        return stored;
+      }
+      lock.lock();
     }
     if (stopping_) {
       return base::unavailable("the server is stopping; the job goes on when it runs again");
@@ -294,8 +304,6 @@ absl::StatusOr<Job> RunnerImpl::wait(std::string_view project, std::string_view 
     }
     changed_.wait_for(lock, kLookInterval);
   }
-  lock.unlock();
-  return get(project, id);
 }
 
 Runner::Counts RunnerImpl::counts() const {
@@ -341,23 +349,30 @@ bool RunnerImpl::claim(Live& live) {
 }
 
 void RunnerImpl::run_child_job(const LivePtr& live, JobKind& kind) {
-  ChildOutcome outcome = run_attempts(live, kind);
-  const Job job = snapshot(*live);
-  if (absl::IsCancelled(outcome.status) && !job.cancel_requested && stop_.cancelled()) {
-    put_back(*live);
-    return;
-  }
-  const bool cancelled = absl::IsCancelled(outcome.status) && job.cancel_requested;
-  if (!outcome.status.ok() && !(cancelled && !outcome.result.empty())) {
-    end(live, outcome.status);
-    return;
-  }
-  const absl::StatusOr<std::string> result = kind.finish(job, outcome.result, work_dir(job));
-  if (!result.ok()) {
-    end(live, cancelled ? outcome.status : result.status());
-  } else {
-    conclude(live, cancelled ? JobState::kCancelled : JobState::kSucceeded, outcome.status,
-             *result);
+  for (int rerun = 0;; ++rerun) {
+    ChildOutcome outcome = run_attempts(live, kind);
+    const Job job = snapshot(*live);
+    if (absl::IsCancelled(outcome.status) && !job.cancel_requested && stop_.cancelled()) {
+      put_back(*live);
+      return;
+    }
+    const bool cancelled = absl::IsCancelled(outcome.status) && job.cancel_requested;
+    if (!outcome.status.ok() && !(cancelled && !outcome.result.empty())) {
+      end(live, outcome.status);
+      return;
+    }
+    const absl::StatusOr<std::string> result = kind.finish(job, outcome.result, work_dir(job));
+    if (result.ok()) {
+      conclude(live, cancelled ? JobState::kCancelled : JobState::kSucceeded, outcome.status,
+               *result);
+      return;
+    }
+    if (cancelled || rerun >= options_.reruns_max || !kind.runs_again(result.status())) {
+      end(live, cancelled ? outcome.status : result.status());
+      return;
+    }
+    append_to_log(log_file(job.id), clock_,
+                  fmt::format("{}; once more", base::message(result.status())));
   }
 }
 

@@ -64,6 +64,10 @@ class JobKind {
   // for a cancelled job too where the child left a result; the job then ends as cancelled with it.
   virtual absl::StatusOr<std::string> finish(const Job& job, std::string_view worker_result,
                                              const std::filesystem::path& work_dir) = 0;
+  // Whether a job whose finish() gave this error is run again from 2: what it was prepared with is
+  // out of date, because another job has committed meanwhile. Each such turn means that another job
+  // got through, so all do in the end; `reruns_max` bounds it.
+  virtual bool runs_again(const absl::Status& /*finished*/) const { return false; }
   // Called once a job ended without success, before that is stored; also for a queued job that was
   // cancelled. `work_dir` may hold what the child left (checkpoints); a result other than "" makes
   // it the job's result.
@@ -108,6 +112,7 @@ struct RunnerOptions {
   int jobs_at_once = 2;
   int queue_max = 1000;
   int attempts_max = 3;
+  int reruns_max = 32;  // See JobKind::runs_again.
   uint64_t memory_limit_bytes = uint64_t{4} << 30;
   std::chrono::nanoseconds time_limit = std::chrono::hours(24);
   uint64_t log_bytes_max = uint64_t{16} << 20;     // Of one job; what comes later is dropped.
@@ -130,7 +135,8 @@ class Runner {
   virtual absl::StatusOr<Job> get(std::string_view project, std::string_view id) const = 0;
   // Asks for a stop and answers with the job as it is now; a finished job is FAILED_PRECONDITION.
   virtual absl::StatusOr<Job> cancel(std::string_view project, std::string_view id) = 0;
-  // Blocks until the job is final, or `cancel` strikes (then the job goes on).
+  // Blocks until the job is final, or `cancel` strikes (then the job goes on). Never gives a job
+  // that is not final: one that only the store knows is looked at again and again.
   virtual absl::StatusOr<Job> wait(std::string_view project, std::string_view id,
                                    const base::CancelToken& cancel) = 0;
   virtual std::filesystem::path log_file(std::string_view id) const = 0;

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "base/status.h"
+#include "flow/job_store.h"
 #include "flow/test_programs.h"
 #include "store/metadata.h"
 #include "testing/simulated_clock.h"
@@ -43,9 +44,15 @@ class TestKind final : public JobKind {
   }
   absl::StatusOr<std::string> finish(const Job& /*job*/, std::string_view worker_result,
                                      const Path& /*work_dir*/) override {
+    ++finish_count;
+    if (out_of_date_count > 0) {
+      --out_of_date_count;
+      return absl::AbortedError("somebody was faster");
+    }
     return finish_status.ok() ? absl::StatusOr<std::string>(std::string(worker_result))
                               : finish_status;
   }
+  bool runs_again(const absl::Status& finished) const override { return absl::IsAborted(finished); }
   std::string ended(const Job& /*job*/, const absl::Status& why, const Path& work_dir) override {
     ended_with = why;
     const auto checkpoint = base::system_files().read(work_dir / "checkpoint");
@@ -56,6 +63,8 @@ class TestKind final : public JobKind {
   absl::Status prepare_status;
   absl::Status finish_status;
   absl::Status ended_with;
+  int finish_count = 0;
+  int out_of_date_count = 0;  // So many times finish() finds that somebody was faster.
 
  private:
   std::string name_;
@@ -485,6 +494,38 @@ TEST_F(RunnerTest, JobsOfADeadServerAreTakenUpOrEndedWithAReason) {
               StatusIs(absl::StatusCode::kInternal, HasSubstr("ended 3 times")));
   EXPECT_EQ(wait(cancelled).state, JobState::kCancelled);
   EXPECT_THAT(wait(unknown).error, StatusIs(absl::StatusCode::kInternal, HasSubstr("dance")));
+}
+
+TEST_F(RunnerTest, WaitingNeverGivesAJobThatIsNotFinal) {
+  ASSERT_OK(runner_->start());
+  Job elsewhere;  // In the store, but none of this runner's.
+  elsewhere.id = ids_.next();
+  elsewhere.project = "default";
+  elsewhere.kind = "echo";
+  elsewhere.payload = "{}";
+  elsewhere.state = JobState::kRunning;
+  ASSERT_OK(put_job(*metadata_, elsewhere));
+  base::CancelSource source;
+  source.cancel();
+  EXPECT_THAT(runner_->wait("default", elsewhere.id, source.token()),
+              StatusIs(absl::StatusCode::kCancelled));
+  elsewhere.state = JobState::kSucceeded;
+  ASSERT_OK(put_job(*metadata_, elsewhere));
+  EXPECT_EQ(wait(elsewhere).state, JobState::kSucceeded);
+}
+
+TEST_F(RunnerTest, WhatIsOutOfDateIsRunAgainButNotForEver) {
+  options_.reruns_max = 3;
+  make();
+  ASSERT_OK(runner_->start());
+  kinds_["echo"]->out_of_date_count = 3;
+  const Job job = wait(submit("echo"));
+  EXPECT_EQ(job.state, JobState::kSucceeded);
+  EXPECT_EQ(job.attempt, 1);
+  EXPECT_EQ(kinds_["echo"]->finish_count, 4);
+  EXPECT_THAT(log_of(job), HasSubstr("somebody was faster; once more"));
+  kinds_["echo"]->out_of_date_count = 4;
+  EXPECT_TRUE(absl::IsAborted(wait(submit("echo")).error));
 }
 
 TEST_F(RunnerTest, OldFinishedJobsAreForgotten) {
