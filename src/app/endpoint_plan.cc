@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "app/request_reader.h"
 #include "app/resources.h"
@@ -26,6 +27,9 @@ base::Json variant_json(const Deployment& deployment, int64_t weight, std::strin
 // Notes the variants that are left behind, so that rollback can bring them back.
 void set_variants(base::Json& endpoint, base::Json variants, std::string_view action,
                   const std::string& at) {
+  if (endpoint.contains("variants") && endpoint["variants"] == variants) {
+    return;
+  }
   base::Json& history = endpoint["history"];
   if (!history.is_array()) {
     history = base::Json::array();
@@ -57,6 +61,38 @@ bool is_version(const base::Json& variant, const Deployment& deployment) {
          variant.value("model_version", int64_t{0}) == deployment.model_version;
 }
 
+std::string variant_name(const base::Json& variant) {
+  return version_name(variant.value("model", std::string()),
+                      variant.value("model_version", int64_t{0}));
+}
+
+// The key under which the weights name a variant, or "": its number, or model and number.
+absl::StatusOr<std::string> share_key(const base::Json& endpoint, const base::Json& variant,
+                                      const base::Json& weights) {
+  const std::string name = variant_name(variant);
+  if (weights.contains(name)) {
+    return name;
+  }
+  const base::Json& number = variant.at("model_version");
+  if (!weights.contains(number.dump())) {
+    return std::string();
+  }
+  for (const base::Json& other : endpoint.at("variants")) {
+    if (other.at("model_version") == number && variant_name(other) != name) {
+      return base::invalid(fmt::format("the split names version {}, which is {} and {} here",
+                                       number.dump(), name, variant_name(other)),
+                           fmt::format("name the model too: \"{}\"", name));
+    }
+  }
+  return number.dump();
+}
+
+bool names_model(const base::Json& variants, const std::string& model) {
+  return std::any_of(variants.begin(), variants.end(), [&](const base::Json& variant) {
+    return variant.value("model", std::string()) == model;
+  });
+}
+
 absl::Status check_strategy(const std::string& strategy) {
   if (strategy == "direct" || strategy == "canary" || strategy == "shadow") {
     return absl::OkStatus();
@@ -82,7 +118,6 @@ absl::StatusOr<base::Json> plan_deployment(const base::Json& before, const Deplo
   base::Json variants = base::Json::array();
   if (champion == nullptr || deployment.strategy == "direct" || is_version(*champion, deployment)) {
     variants.push_back(variant_json(deployment, kWhole, "champion"));
-    after["columns"] = deployment.columns;
   } else {
     const bool canary = deployment.strategy == "canary";
     base::Json incumbent = *champion;
@@ -104,28 +139,28 @@ absl::StatusOr<base::Json> plan_split(const base::Json& before, const base::Json
   RequestReader shares(weights, "the weights", "/weights");
   base::Json variants = before.at("variants");
   int64_t sum = 0;
+  std::set<std::string> used;
   for (base::Json& variant : variants) {
-    const std::string version = std::to_string(variant.value("model_version", int64_t{0}));
-    if (!weights.contains(version)) {
-      if (variant.value("role", std::string()) == "shadow") {
-        continue;
-      }
-      return base::invalid(fmt::format("the split says nothing of version {}", version),
+    TRY(const std::string key, share_key(before, variant, weights));
+    const bool shadow = variant.value("role", std::string()) == "shadow";
+    if (key.empty() && shadow) {
+      continue;
+    }
+    if (key.empty()) {
+      return base::invalid(fmt::format("the split says nothing of {}", variant_name(variant)),
                            "give every version that answers a weight, 0 for none");
     }
-    const int64_t weight = shares.integer_or(version, 0, 0, kWhole);
+    const int64_t weight = shares.integer_or(key, 0, 0, kWhole);
     variant["weight"] = weight;
-    if (variant.value("role", std::string()) == "shadow" && weight > 0) {
+    if (shadow && weight > 0) {
       variant["role"] = "challenger";
     }
     sum += weight;
+    used.insert(key);
   }
   TRY(shares.status());
   for (const auto& [version, weight] : weights.items()) {
-    const bool known = std::any_of(variants.begin(), variants.end(), [&](const base::Json& one) {
-      return one.at("model_version").dump() == version;
-    });
-    if (!known) {
+    if (!used.contains(version)) {
       return base::invalid(
           fmt::format("the split names version {}, which this endpoint does not have",
                       base::clip_utf8(version, 40)),
@@ -167,6 +202,12 @@ absl::StatusOr<base::Json> plan_rollback(const base::Json& before, const std::st
   base::Json after = before;
   set_variants(after, history.back().at("before"), "rollback", at);
   return after;
+}
+
+bool refers_to_model(const base::Json& endpoint, const std::string& model) {
+  const base::Json history = endpoint.value("history", base::Json::array());
+  return names_model(endpoint.value("variants", base::Json::array()), model) ||
+         (!history.empty() && names_model(history.back().at("before"), model));
 }
 
 absl::StatusOr<store::Document> find_endpoint(const Context& context, const std::string& project,

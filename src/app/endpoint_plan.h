@@ -7,7 +7,9 @@
 //   ...}));
 //
 // A body is {"name","state","task","columns","variants":[{model, model_version, weight, role}],
-// "history":[{at, action, variants}]}; weights are shares of 100.
+// "history":[{at, action, before}]}; weights are shares of 100. A change that leaves the variants
+// as they are leaves the whole body as it is: there would be nothing to take back. The columns are
+// the champion's; who commits a plan fills them in.
 //
 // Thread safety: pure functions.
 
@@ -24,7 +26,6 @@ struct Deployment {
   std::string model;
   int64_t model_version = 0;
   std::string task;
-  base::Json columns;
   std::string strategy = "direct";  // "direct", "canary", "shadow"
   int64_t percent = 10;             // Of a canary.
   std::string at;                   // The time of the change.
@@ -35,8 +36,8 @@ struct Deployment {
 // champion whatever the strategy. FAILED_PRECONDITION where the version serves another task.
 absl::StatusOr<base::Json> plan_deployment(const base::Json& before, const Deployment& deployment);
 
-// `request` is {"weights": {"3": 90, "4": 10}} by model version; they must name every version that
-// answers and sum to 100.
+// `request` is {"weights": {"3": 90, "4": 10}} by model version, or by "MODEL@VERSION" where two
+// models have versions of one number; they must name every version that answers and sum to 100.
 absl::StatusOr<base::Json> plan_split(const base::Json& before, const base::Json& request,
                                       const std::string& at);
 
@@ -47,6 +48,9 @@ absl::StatusOr<base::Json> plan_promotion(const base::Json& before, const std::s
 // The variants of the change before the last one come back. FAILED_PRECONDITION where there is
 // none.
 absl::StatusOr<base::Json> plan_rollback(const base::Json& before, const std::string& at);
+
+// Whether the endpoint serves a version of the model, or would after a rollback.
+bool refers_to_model(const base::Json& endpoint, const std::string& model);
 
 // NOT_FOUND with the nearest name.
 absl::StatusOr<store::Document> find_endpoint(const Context& context, const std::string& project,

@@ -17,7 +17,6 @@ Deployment deployment(int64_t version, const std::string& strategy = "direct") {
   return {.model = "late",
           .model_version = version,
           .task = "binary",
-          .columns = base::Json::array({{{"name", "origin"}, {"type", "text"}}}),
           .strategy = strategy,
           .percent = 10,
           .at = "2001-02-01T00:00:00Z"};
@@ -71,13 +70,44 @@ TEST(EndpointPlanTest, ASplitNamesEveryVersionAndSumsToTheWhole) {
                        plan_split(canary, {{"weights", {{"1", 40}, {"2", 60}}}}, "t"));
   EXPECT_EQ(split["variants"][1]["weight"], 60);
   EXPECT_THAT(plan_split(canary, {{"weights", {{"1", 100}}}}, "t"),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("version 2")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("late@2")));
   EXPECT_THAT(plan_split(canary, {{"weights", {{"1", 50}, {"2", 49}}}}, "t"),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("sum to 99")));
   EXPECT_THAT(plan_split(canary, {{"weights", {{"1", 50}, {"2", 50}, {"9", 0}}}}, "t"),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("does not have")));
   EXPECT_THAT(plan_split(canary, {{"weights", {{"1", 101}, {"2", -1}}}}, "t"),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("from 0 to 100")));
+}
+
+TEST(EndpointPlanTest, ASplitTellsVersionsOfOneNumberApartByTheirModels) {
+  Deployment other = deployment(1, "canary");
+  other.model = "later";
+  ASSERT_OK_AND_ASSIGN(const base::Json canary, plan_deployment(deployed(1), other));
+  EXPECT_THAT(plan_split(canary, {{"weights", {{"1", 100}}}}, "t"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("late@1 and later@1")));
+  ASSERT_OK_AND_ASSIGN(const base::Json split,
+                       plan_split(canary, {{"weights", {{"late@1", 70}, {"later@1", 30}}}}, "t"));
+  EXPECT_EQ(split["variants"][0]["weight"], 70);
+  EXPECT_EQ(split["variants"][1]["weight"], 30);
+}
+
+TEST(EndpointPlanTest, WhatChangesNothingLeavesNothingToTakeBack) {
+  ASSERT_OK_AND_ASSIGN(const base::Json second, plan_deployment(deployed(1), deployment(2)));
+  ASSERT_OK_AND_ASSIGN(const base::Json again, plan_deployment(second, deployment(2)));
+  EXPECT_EQ(again, second);
+  ASSERT_OK_AND_ASSIGN(const base::Json back, plan_rollback(again, "t"));
+  EXPECT_EQ(back["variants"][0]["model_version"], 1);
+}
+
+TEST(EndpointPlanTest, AModelIsReferredToWhileARollbackWouldServeIt) {
+  Deployment other = deployment(1);
+  other.model = "later";
+  ASSERT_OK_AND_ASSIGN(base::Json body, plan_deployment(deployed(1), other));
+  EXPECT_TRUE(refers_to_model(body, "late"));
+  other.model_version = 2;
+  ASSERT_OK_AND_ASSIGN(body, plan_deployment(body, other));
+  EXPECT_FALSE(refers_to_model(body, "late"));
+  EXPECT_TRUE(refers_to_model(body, "later"));
 }
 
 TEST(EndpointPlanTest, WhatWouldBreakCallersIsRefused) {

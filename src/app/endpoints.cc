@@ -1,5 +1,4 @@
-// Endpoints: the document says what is to be served, the registry serves it. A change is committed
-// first and published next, so that a crash between the two is mended when the factory opens.
+// Endpoints: the document says what is to be served, the host (endpoint_host.h) serves it.
 
 #include <fmt/format.h>
 
@@ -7,25 +6,12 @@
 
 #include "app/endpoint_plan.h"
 #include "app/factory.h"
-#include "app/model_files.h"
 #include "app/request_reader.h"
 #include "app/resources.h"
-#include "base/log.h"
 #include "base/name.h"
 
 namespace cromford::app {
 namespace {
-
-absl::StatusOr<serve::Role> role_of(const base::Json& variant) {
-  const std::string name = variant.value("role", std::string());
-  for (const serve::Role role :
-       {serve::Role::kChampion, serve::Role::kChallenger, serve::Role::kShadow}) {
-    if (name == serve::role_name(role)) {
-      return role;
-    }
-  }
-  return base::damaged(fmt::format("an endpoint has the unknown role '{}'", name));
-}
 
 base::Json traffic_json(const serve::Endpoint& endpoint) {
   const serve::Traffic traffic = endpoint.traffic();
@@ -40,51 +26,6 @@ base::Json traffic_json(const serve::Endpoint& endpoint) {
 }
 
 }  // namespace
-
-absl::StatusOr<std::shared_ptr<const model::Package>> Factory::load_package(
-    const Versioned& version) {
-  TRY(const std::filesystem::path file, package_file(*context_, version));
-  return model::Package::open(file);
-}
-
-absl::Status Factory::publish(const std::string& project, const base::Json& endpoint) {
-  serve::EndpointSpec spec{.project = project, .name = endpoint.value("name", std::string())};
-  for (const base::Json& variant : endpoint.at("variants")) {
-    const std::string model = variant.value("model", std::string());
-    const int64_t number = variant.value("model_version", int64_t{0});
-    TRY(const Versioned version,
-        find_version(*context_, "model", project, model, std::to_string(number)));
-    TRY(const serve::Role role, role_of(variant));
-    serve::VariantSpec served{.model = model,
-                              .version = static_cast<int32_t>(number),
-                              .weight = variant.value("weight", uint32_t{0}),
-                              .role = role};
-    TRY(served.package, load_package(version));
-    spec.variants.push_back(std::move(served));
-  }
-  TRY(registry_.set(std::move(spec)));
-  context_->events->publish(project, "endpoint/" + endpoint.value("name", std::string()),
-                            "endpoint", base::dump_json(endpoint));
-  return absl::OkStatus();
-}
-
-absl::Status Factory::open_endpoints() {
-  std::string token;
-  do {
-    TRY(const store::DocumentPage page,
-        context_->metadata->list({.kind = "endpoint", .page_size = 1000, .page_token = token}));
-    for (const store::Document& document : page.documents) {
-      TRY(const base::Json body, body_of(document));
-      // One endpoint whose package is damaged must not keep the others from serving.
-      if (const absl::Status status = publish(document.key.project, body); !status.ok()) {
-        base::log_error("an endpoint cannot be served",
-                        {{"endpoint", document.key.name}, {"reason", base::describe(status)}});
-      }
-    }
-    token = page.next_page_token;
-  } while (!token.empty());
-  return absl::OkStatus();
-}
 
 absl::StatusOr<base::Json> Factory::list_endpoints(const std::string& project,
                                                    const ListRequest& request) {
@@ -105,14 +46,31 @@ absl::StatusOr<base::Json> Factory::endpoint(const std::string& project, const s
   return resource;
 }
 
+// What an endpoint shows of its champion: the columns that its callers send and the task.
+absl::Status Factory::describe_champion(const std::string& project, base::Json& endpoint) const {
+  for (const base::Json& variant : endpoint.at("variants")) {
+    if (variant.value("role", std::string()) == "champion") {
+      TRY(const Versioned version,
+          find_version(*context_, "model", project, variant.value("model", std::string()),
+                       std::to_string(variant.value("model_version", int64_t{0}))));
+      TRY(const base::Json model, body_of(version.document));
+      endpoint["columns"] = model.value("columns", base::Json::array());
+      endpoint["task"] = model.value("task", std::string());
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Factory::change_endpoint(
     const std::string& project, const store::Document& document,
     const std::function<absl::StatusOr<base::Json>(const base::Json&)>& change) {
   TRY(const base::Json before, body_of(document));
-  TRY(const base::Json after, change(before));
-  TRY(context_->metadata->commit(
-      {store::Write::put(document.key, base::dump_json(after), document.revision)}));
-  return publish(project, after);
+  TRY(base::Json after, change(before));
+  TRY(describe_champion(project, after));
+  if (after == before) {
+    return host_.reconcile(project, document.key.name);
+  }
+  return host_.change(document.key, document.revision, after);
 }
 
 absl::StatusOr<base::Json> Factory::deploy(const std::string& project, const std::string& name,
@@ -126,32 +84,26 @@ absl::StatusOr<base::Json> Factory::deploy(const std::string& project, const std
   TRY(reader.finish());
   TRY(const Versioned version, find_reference(*context_, "model", project, reference));
   TRY(const base::Json model, body_of(version.document));
-  // Loads before anything is changed: a package that cannot be loaded is refused here.
-  TRY(load_package(version));
   const Deployment deployment{.model = version.name,
                               .model_version = version.version,
                               .task = model.value("task", std::string()),
-                              .columns = model.value("columns", base::Json::array()),
                               .strategy = strategy,
                               .percent = percent,
                               .at = base::format_time(context_->clock->now())};
   const std::scoped_lock lock(deploy_mutex_);
-  const store::DocumentKey key{project, "endpoint", name};
-  const absl::StatusOr<store::Document> existing = context_->metadata->get(key);
+  store::Document document{.key = {project, "endpoint", name},
+                           .body = base::dump_json({{"name", name}}),
+                           .revision = store::kMustNotExist};
+  absl::StatusOr<store::Document> existing = context_->metadata->get(document.key);
   if (existing.ok()) {
     TRY(check_etag(*existing, if_match, EtagRule::kOptional));
-    TRY(change_endpoint(project, *existing, [&](const base::Json& before) {
-      return plan_deployment(before, deployment);
-    }));
-    return endpoint(project, name);
-  }
-  if (existing.status().code() != absl::StatusCode::kNotFound) {
+    document = *std::move(existing);
+  } else if (existing.status().code() != absl::StatusCode::kNotFound) {
     return existing.status();
   }
-  TRY(const base::Json body, plan_deployment({{"name", name}}, deployment));
-  TRY(context_->metadata->commit(
-      {store::Write::put(key, base::dump_json(body), store::kMustNotExist)}));
-  TRY(publish(project, body));
+  TRY(change_endpoint(project, document, [&](const base::Json& before) {
+    return plan_deployment(before, deployment);
+  }));
   return endpoint(project, name);
 }
 
@@ -195,9 +147,7 @@ absl::Status Factory::delete_endpoint(const std::string& project, const std::str
   const std::scoped_lock lock(deploy_mutex_);
   TRY(const store::Document document, find_endpoint(*context_, project, name));
   TRY(check_etag(document, if_match, EtagRule::kOptional));
-  TRY(context_->metadata->commit({store::Write::remove(document.key, document.revision)}));
-  registry_.remove(project, name);
-  return absl::OkStatus();
+  return host_.remove(document.key, document.revision);
 }
 
 }  // namespace cromford::app

@@ -16,10 +16,26 @@
 #include "base/random.h"
 
 namespace cromford::app {
+namespace {
+
+base::Json degraded_json(const std::vector<EndpointHost::Degraded>& endpoints) {
+  base::Json list = base::Json::array();
+  for (const EndpointHost::Degraded& endpoint : endpoints) {
+    list.push_back({{"project", endpoint.project},
+                    {"endpoint", endpoint.name},
+                    {"serving", endpoint.serving},
+                    {"reason", endpoint.reason}});
+  }
+  return list;
+}
+
+}  // namespace
+
 Factory::Factory(std::unique_ptr<Context> context)
     : context_(std::move(context)),
       queries_(*context_),
       predict_context_{.ids = *context_->ids, .clock = *context_->clock, .limits = limits_},
+      host_(*context_, registry_),
       started_at_(context_->clock->now()) {}
 
 Factory::~Factory() {
@@ -59,7 +75,7 @@ absl::Status Factory::open() {
   context.runner->add(make_score_kind(context));
   context.runner->add(flow::make_pipeline_kind(*context.metadata, *context.runner, *context.clock,
                                                *context.ids, *steps_));
-  TRY(open_endpoints());
+  TRY(host_.open());
   TRY(drop_forgotten_uploads(context));
   TRY(context.runner->start());
   sweeper_ = std::make_unique<Sweeper>(context);
@@ -105,13 +121,26 @@ base::Json Factory::status() {
           {"home", context_->home->root().string()},
           {"http", context_->options.address},
           {"endpoints", endpoints.ok() ? endpoints->documents.size() : 0},
+          {"degraded", degraded_json(host_.degraded())},
           {"jobs", {{"running", jobs.running}, {"queued", jobs.queued}}},
           {"disk", {{"used_bytes", used}, {"free_bytes", free.value_or(0)}}},
           {"memory_bytes", base::resident_bytes()}};
 }
 
+// Not ready where there are endpoints and none of them can be served: one that is damaged must not
+// take the traffic from the others, and each has a readiness of its own (Open Inference Protocol).
 absl::Status Factory::ready() {
-  return absl::OkStatus();
+  std::vector<std::string> missing;
+  for (const EndpointHost::Degraded& endpoint : host_.degraded()) {
+    if (!endpoint.serving) {
+      missing.push_back(fmt::format("{}/{}: {}", endpoint.project, endpoint.name, endpoint.reason));
+    }
+  }
+  if (missing.empty() || !registry_.list().empty()) {
+    return absl::OkStatus();
+  }
+  return base::unavailable(fmt::format("no endpoint can be served: {}", fmt::join(missing, "; ")),
+                           "deploy another model version to it, or delete it");
 }
 
 std::filesystem::path Factory::spool_directory() {

@@ -17,6 +17,7 @@
 #include "app/app.h"
 #include "app/context.h"
 #include "app/deletion.h"
+#include "app/endpoint_host.h"
 #include "app/pipeline_steps.h"
 #include "app/queries.h"
 #include "app/resources.h"
@@ -151,19 +152,14 @@ class Factory final : public App {
   absl::StatusOr<table::Engine*> query_engine();
   // The jobs that a use case started, as the API shows them.
   absl::StatusOr<base::Json> submit(flow::NewJob job);
-  // Loads the package of a model version, once for all endpoints that serve it.
-  absl::StatusOr<std::shared_ptr<const model::Package>> load_package(const Versioned& version);
-
-  // Endpoints as they were when the factory was last open.
-  absl::Status open_endpoints();
-  // Makes what a document says true in the registry.
-  absl::Status publish(const std::string& project, const base::Json& endpoint);
   // Commits what `plan` makes of the endpoint's body at this moment, and gives the endpoint.
   absl::StatusOr<base::Json> replan_endpoint(
       const std::string& project, const std::string& name, const IfMatch& if_match, EtagRule rule,
       const std::function<absl::StatusOr<base::Json>(const base::Json& before,
                                                      const std::string& at)>& plan);
-  // Commits what `change` makes of the endpoint's body, if nobody was faster, and publishes it.
+  absl::Status describe_champion(const std::string& project, base::Json& endpoint) const;
+  // Commits what `change` makes of the endpoint's body, if nobody was faster, and serves it. A
+  // document of the revision kMustNotExist is made.
   absl::Status change_endpoint(
       const std::string& project, const store::Document& document,
       const std::function<absl::StatusOr<base::Json>(const base::Json&)>& change);
@@ -174,6 +170,7 @@ class Factory final : public App {
   base::Limits limits_;
   serve::PredictContext predict_context_;
   serve::Registry registry_;
+  EndpointHost host_;
   std::mutex engine_mutex_;
   std::unique_ptr<table::Engine> engine_;
   std::unique_ptr<Sweeper> sweeper_;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/deletion.h"
+#include "app/endpoint_plan.h"
 #include "app/factory.h"
 #include "app/import_kind.h"
 #include "app/model_card.h"
@@ -22,22 +23,25 @@
 namespace cromford::app {
 namespace {
 
-// The endpoints that serve some version of the model, for a refusal to delete it.
+// The endpoints that serve some version of the model, or would after a rollback, for a refusal to
+// delete it.
 absl::StatusOr<std::vector<std::string>> endpoints_on(const Context& context,
                                                       const std::string& project,
                                                       const std::string& model) {
-  TRY(const store::DocumentPage page,
-      context.metadata->list({.project = project, .kind = "endpoint", .page_size = 1000}));
   std::vector<std::string> names;
-  for (const store::Document& document : page.documents) {
-    TRY(const base::Json body, body_of(document));
-    for (const base::Json& variant : body.at("variants")) {
-      if (variant.value("model", std::string()) == model) {
+  std::string token;
+  do {
+    TRY(const store::DocumentPage page,
+        context.metadata->list(
+            {.project = project, .kind = "endpoint", .page_size = 1000, .page_token = token}));
+    for (const store::Document& document : page.documents) {
+      TRY(const base::Json body, body_of(document));
+      if (refers_to_model(body, model)) {
         names.push_back(document.key.name);
-        break;
       }
     }
-  }
+    token = page.next_page_token;
+  } while (!token.empty());
   return names;
 }
 
@@ -70,11 +74,14 @@ absl::StatusOr<base::Json> Factory::model(const std::string& project, const std:
 
 absl::Status Factory::delete_model(const std::string& project, const std::string& name) {
   TRY(find_version(*context_, "model", project, name, "latest"));
+  const std::scoped_lock lock(deploy_mutex_);  // No endpoint takes it up meanwhile.
   TRY(const std::vector<std::string> endpoints, endpoints_on(*context_, project, name));
   if (!endpoints.empty()) {
-    return base::refused(fmt::format("model '{}' cannot be deleted: endpoint {} serves it", name,
-                                     fmt::join(endpoints, ", ")),
-                         "delete the endpoint, or deploy another model to it, first");
+    return base::refused(
+        fmt::format("model '{}' cannot be deleted: endpoint {} serves it, or would "
+                    "after a rollback",
+                    name, fmt::join(endpoints, ", ")),
+        "delete the endpoint, or deploy other models to it, first");
   }
   return delete_with_versions(*context_, "model", project, name);
 }

@@ -375,6 +375,7 @@ TEST_F(CommandsTest, ChangesOfEndpointsAreGuardedByTheirEtag) {
   EXPECT_EQ(json_of(posts[0].body), json_of(R"({"weights":{"3":75.0,"4":25.5}})"));
   EXPECT_EQ(run({"endpoint", "promote", "late"}), 0);
   EXPECT_EQ(run({"endpoint", "rollback", "late"}), 0);
+  EXPECT_EQ(run({"endpoint", "split", "late", "late@3=75", "later@3=25"}), 0);
   EXPECT_EQ(run({"endpoint", "split", "late", "three=75"}), 2);
   EXPECT_THAT(err_, HasSubstr("write VERSION=WEIGHT"));
   EXPECT_EQ(run({"endpoint", "show", "late"}), 0);

@@ -146,17 +146,22 @@ absl::Status endpoint_split(const Invocation& call, Session& session) {
   for (size_t i = 1; i < call.positionals.size(); ++i) {
     const std::string& word = call.positionals[i];
     const size_t equals = word.find('=');
-    const std::string_view version = std::string_view(word).substr(0, equals);
+    std::string version = word.substr(0, equals);
+    if (version.starts_with('@')) {
+      version.erase(0, 1);
+    }
     const auto weight = equals == std::string::npos
                             ? std::nullopt
                             : base::to_number<double>(std::string_view(word).substr(equals + 1));
-    const auto number =
-        base::to_number<int64_t>(version.starts_with('@') ? version.substr(1) : version);
+    // "3", or "late@3" where two models have a version 3.
+    const size_t at = version.find('@');
+    const auto number = base::to_number<int64_t>(
+        std::string_view(version).substr(at == std::string::npos ? 0 : at + 1));
     if (!weight || *weight < 0 || !number || *number < 1) {
       return base::invalid(fmt::format("'{}' is not a version with its weight", word),
                            "write VERSION=WEIGHT, e.g. 3=90 4=10");
     }
-    weights[std::to_string(*number)] = *weight;
+    weights[at == std::string::npos ? std::to_string(*number) : version] = *weight;
   }
   return change(call, session, ":split", base::Json::object({{"weights", std::move(weights)}}));
 }

@@ -97,6 +97,10 @@ absl::Status show_status(const Invocation& /*call*/, Session& session) {
   const base::Json& endpoints = field(status, "endpoints");
   facts.add("endpoints",
             endpoints.is_array() ? std::to_string(endpoints.size()) : shown_value(endpoints));
+  for (const base::Json& endpoint : field(status, "degraded")) {
+    facts.add("degraded", fmt::format("endpoint {}: {}", text_field(endpoint, "endpoint"),
+                                      text_field(endpoint, "reason")));
+  }
   facts.add("jobs running", count_cell(integer_field(jobs, "running").value_or(0)));
   facts.add("jobs queued", count_cell(integer_field(jobs, "queued").value_or(0)));
   facts.add("disk used", bytes_cell(integer_field(disk, "used_bytes").value_or(0)));

@@ -37,9 +37,9 @@ absl::Status check_variant(const EndpointSpec& spec, const VariantSpec& variant)
                          "serve it by another endpoint");
   }
   for (const VariantSpec& other : spec.variants) {
-    if (&other != &variant && other.version == variant.version) {
+    if (&other != &variant && other.version == variant.version && other.model == variant.model) {
       return base::invalid(
-          fmt::format("{}: version {} stands twice", describe(spec), variant.version));
+          fmt::format("{}: {}@{} stands twice", describe(spec), variant.model, variant.version));
     }
   }
   return absl::OkStatus();
@@ -130,7 +130,8 @@ void Endpoint::share_traffic() {
     if (spec.weight > 0) {
       // The endpoint's name takes part, so that two endpoints do not split the same ids alike.
       shares_.push_back({.variant = i,
-                         .seed = base::hash64(fmt::format("{}@{}", name_, spec.version)),
+                         .seed = base::hash64(
+                             fmt::format("{}/{}/{}@{}", project_, name_, spec.model, spec.version)),
                          .weight = static_cast<double>(spec.weight)});
     }
   }
@@ -190,6 +191,9 @@ size_t Endpoint::choose(std::string_view id) const {
 }
 
 std::optional<size_t> Endpoint::find_version(int32_t version) const {
+  if (champion().spec.version == version) {
+    return champion_;
+  }
   for (size_t i = 0; i < variants_.size(); ++i) {
     if (variants_[i].spec.version == version) {
       return i;

@@ -59,9 +59,9 @@ struct Variant {
 
 class Endpoint {
  public:
-  // INVALID_ARGUMENT names what does not fit: no champion or two of them, a version named twice, no
-  // weight above zero, a shadow with a weight, a missing package, versions of different tasks or
-  // classes.
+  // INVALID_ARGUMENT names what does not fit: no champion or two of them, a model's version named
+  // twice, no weight above zero, a shadow with a weight, a missing package, versions of different
+  // tasks or classes.
   static absl::StatusOr<std::shared_ptr<const Endpoint>> create(EndpointSpec spec);
   // The same, with the counters that versions had in the endpoint that this one replaces.
   static absl::StatusOr<std::shared_ptr<const Endpoint>> create(EndpointSpec spec,
@@ -77,7 +77,8 @@ class Endpoint {
   // and weights. When a weight grows or a version joins, rows move only to that version. (Weighted
   // rendezvous hashing: Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005.)
   size_t choose(std::string_view id) const;
-  // The variant of a version, if there is one; a shadow may be addressed so, too.
+  // The variant of a version, if there is one; a shadow may be addressed so, too. Where versions of
+  // two models have the same number, the champion's is meant.
   std::optional<size_t> find_version(int32_t version) const;
 
   // The columns of all variants under the names that rows call them by, champion's first.

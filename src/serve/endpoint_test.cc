@@ -33,7 +33,7 @@ TEST_F(EndpointTest, RefusesWhatCannotBeServed) {
   EXPECT_THAT(refused({variant(1, 1), variant(2, 1)}), invalid("has 2 champions"));
   EXPECT_THAT(refused({variant(1, 1, Role::kChallenger)}), invalid("has 0 champions"));
   EXPECT_THAT(refused({variant(1, 1), variant(1, 1, Role::kChallenger)}),
-              invalid("version 1 stands twice"));
+              invalid("late@1 stands twice"));
   EXPECT_THAT(refused({variant(1, 1), variant(2, 1, Role::kShadow)}),
               invalid("late@2: a shadow answers no rows, but its weight is 1"));
   VariantSpec unloaded = variant(2, 1, Role::kChallenger);
@@ -64,7 +64,19 @@ TEST_F(EndpointTest, TheSplitIsPromised) {
   for (int i = 0; i < 32; ++i) {
     chosen += std::to_string(split->choose(std::to_string(i)));
   }
-  EXPECT_EQ(chosen, "10111111100111001010110011001100");
+  EXPECT_EQ(chosen, "11010011011110101101010111111010");
+}
+
+TEST_F(EndpointTest, VersionsOfOneNumberOfTwoModelsShareTheTraffic) {
+  VariantSpec other = variant(1, 1, Role::kChallenger);
+  other.model = "later";
+  const auto split = endpoint({variant(1, 1), other});
+  std::array<int, 2> counts{};
+  for (int i = 0; i < 10'000; ++i) {
+    ++counts[split->choose(fmt::format("id-{}", i))];
+  }
+  EXPECT_NEAR(counts[0], 5'000, 4 * 50);
+  EXPECT_EQ(split->find_version(1), 0U);  // The champion's.
 }
 
 TEST_F(EndpointTest, AGrowingWeightOnlyTakes) {

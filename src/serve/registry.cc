@@ -58,21 +58,18 @@ void Registry::publish(Change&& change) {
 
 absl::Status Registry::set(EndpointSpec spec) {
   const std::lock_guard lock(writer_);
-  std::shared_ptr<const Endpoint> before;
-  {
-    const ReadGuard guard;
-    const Directory& now = directory_.get(guard);
-    if (const auto found = now.endpoints.find({spec.project, spec.name});
-        found != now.endpoints.end()) {
-      before = found->second;
-    }
-  }
+  const std::shared_ptr<const Endpoint> before = get(spec.project, spec.name);
   auto endpoint = Endpoint::create(std::move(spec), before.get());
   if (!endpoint.ok()) {
     return endpoint.status();
   }
   publish([&](Directory& next) { next.put(*std::move(endpoint)); });
   return absl::OkStatus();
+}
+
+void Registry::put(std::shared_ptr<const Endpoint> endpoint) {
+  const std::lock_guard lock(writer_);
+  publish([&](Directory& next) { next.put(std::move(endpoint)); });
 }
 
 bool Registry::remove(std::string_view project, std::string_view name) {
@@ -91,6 +88,14 @@ Lease Registry::find(std::string_view project, std::string_view name) const {
   ReadGuard guard;
   const Endpoint* endpoint = directory_.get(guard).find({project, name});
   return {std::move(guard), endpoint};
+}
+
+std::shared_ptr<const Endpoint> Registry::get(std::string_view project,
+                                              std::string_view name) const {
+  const ReadGuard guard;
+  const auto& endpoints = directory_.get(guard).endpoints;
+  const auto found = endpoints.find({project, name});
+  return found == endpoints.end() ? nullptr : found->second;
 }
 
 Lease Registry::find_model(std::string_view name) const {

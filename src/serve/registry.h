@@ -57,10 +57,15 @@ class Registry {
   // Makes or replaces an endpoint: requests that begin after the return see the new one. Counters
   // of versions that stay go on. INVALID_ARGUMENT as Endpoint::create; then nothing has changed.
   absl::Status set(EndpointSpec spec);
+  // The same with an endpoint that was made beforehand; cannot fail. Its counters are those of the
+  // endpoint that it was made from (Endpoint::create).
+  void put(std::shared_ptr<const Endpoint> endpoint);
   // False where there was none.
   bool remove(std::string_view project, std::string_view name);
 
   Lease find(std::string_view project, std::string_view name) const;
+  // The same for who keeps it longer than a request; null where there is none.
+  std::shared_ptr<const Endpoint> get(std::string_view project, std::string_view name) const;
   // By the name of Open Inference Protocol: "endpoint" (of the project "default") or
   // "project.endpoint".
   Lease find_model(std::string_view name) const;
