@@ -85,6 +85,8 @@ class ImportKind final : public flow::JobKind {
                                            const std::filesystem::path& work_dir) override;
   absl::StatusOr<std::string> finish(const flow::Job& job, std::string_view worker_result,
                                      const std::filesystem::path& work_dir) override;
+  // An append whose parent is no longer the newest version.
+  bool runs_again(const absl::Status& finished) const override { return absl::IsAborted(finished); }
   std::string ended(const flow::Job& job, const absl::Status& why,
                     const std::filesystem::path& work_dir) override;
 
@@ -141,6 +143,8 @@ absl::StatusOr<flow::WorkerSpec> ImportKind::prepare(const flow::Job& job,
       TRY(const table::Manifest manifest, read_manifest(context_, *parent));
       TRY(const table::StoredTable stored, stored_table(context_, manifest));
       input["append_to"] = stored_table_json(stored);
+      // The rows are checked against this version, so they may be joined to no other.
+      input["parent"] = version_name(parent->name, parent->version);
     }
   }
   return flow::WorkerSpec{.input = base::dump_json(input),
@@ -158,7 +162,17 @@ absl::Status ImportKind::take_objects(table::Manifest& manifest,
   objects.push_back(manifest.quarantine_object);
   for (const std::string& object : objects) {
     const std::filesystem::path file = work_dir / object;
-    if (object.empty() || !context_.files->exists(file)) {
+    if (object.empty()) {
+      continue;
+    }
+    if (!context_.files->exists(file)) {
+      // Taken over before a crash, or gone.
+      TRY(const base::ContentHash expected, base::parse_content_hash(object));
+      TRY(const bool stored, context_.objects->contains(expected));
+      if (!stored) {
+        return base::damaged(fmt::format("the part {} of the import is missing", object),
+                             "import the rows once more");
+      }
       continue;
     }
     TRY(const base::ContentHash hash, context_.objects->put_file(file, store::Take::kMove));
@@ -245,10 +259,28 @@ base::Json version_json(const table::Manifest& manifest, const std::string& mani
           {"internal", {{"manifest", manifest_object}, {"objects", std::move(objects)}}}};
 }
 
+// An append may only follow the version that its rows were checked against.
+absl::Status check_parent(const table::Manifest& manifest, int64_t version) {
+  const std::string newest =
+      version > 1 ? version_name(manifest.dataset, version - 1) : std::string();
+  const std::string parent = manifest.parents.empty() ? std::string() : manifest.parents.front();
+  if (parent == newest) {
+    return absl::OkStatus();
+  }
+  const std::string detail =
+      fmt::format("dataset '{}' has changed while rows were made ready to be appended to {}",
+                  manifest.dataset, parent.empty() ? "nothing" : parent);
+  return base::with_remedy(absl::Status(absl::StatusCode::kAborted, {detail.data(), detail.size()}),
+                           "append them again");
+}
+
 absl::StatusOr<VersionBodies> ImportKind::make_version(const table::Manifest& fresh,
                                                        const std::string& project,
                                                        int64_t version) const {
   table::Manifest manifest = fresh;
+  if (manifest.append) {
+    TRY(check_parent(manifest, version));
+  }
   if (manifest.append && version > 1) {
     TRY(append_to_parent(manifest, project, version - 1));
   } else {

@@ -158,6 +158,9 @@ absl::StatusOr<std::string> import_rows(std::string_view input, flow::WorkerCont
   table::Manifest manifest{.dataset = inputs.request.value("dataset", std::string()),
                            .version = 1,
                            .schema = imported.schema};
+  if (const std::string parent = inputs.request.value("parent", std::string()); !parent.empty()) {
+    manifest.parents = {parent};
+  }
   for (const table::ImportedPart& part : imported.parts) {
     TRY(std::string object, name_by_content(part.path, folder));
     manifest.parts.push_back({.object = std::move(object),
