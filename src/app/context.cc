@@ -50,10 +50,15 @@ absl::StatusOr<int64_t> try_commit(const Context& context, const NewVersion& ver
   body[version.kind] = version.name;
   body["version"] = number;
   body["internal"]["made_by"] = version.made_by;
-  TRY(context.metadata->commit({store::Write::put(key, base::dump_json(thing), revision),
-                                store::Write::put({version.project, version.kind + "_version",
-                                                   version_name(version.name, number)},
-                                                  base::dump_json(body), store::kMustNotExist)}));
+  std::vector<store::Write> writes;
+  if (version.also) {
+    TRY(writes, version.also(number));
+  }
+  writes.push_back(store::Write::put(key, base::dump_json(thing), revision));
+  writes.push_back(store::Write::put(
+      {version.project, version.kind + "_version", version_name(version.name, number)},
+      base::dump_json(body), store::kMustNotExist));
+  TRY(context.metadata->commit(writes));
   return number;
 }
 

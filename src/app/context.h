@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "app/options.h"
 #include "base/clock.h"
@@ -73,6 +74,8 @@ struct NewVersion {
   // Gives the bodies for the version's number; called again with another number after a lost race.
   // The fields KIND and "version" are filled in.
   std::function<absl::StatusOr<VersionBodies>(int64_t version)> make;
+  // What must be true together with the version, in the same transaction; called after `make`.
+  std::function<absl::StatusOr<std::vector<store::Write>>(int64_t version)> also = {};
 };
 // Commits the next version with the thing's document in one transaction, and gives its number.
 absl::StatusOr<int64_t> commit_version(const Context& context, const NewVersion& version);

@@ -77,6 +77,7 @@ absl::Status Factory::open() {
                                                *context.ids, *steps_));
   TRY(host_.open());
   TRY(drop_forgotten_uploads(context));
+  TRY(settle_runs(context));
   TRY(context.runner->start());
   sweeper_ = std::make_unique<Sweeper>(context);
   return absl::OkStatus();

@@ -8,8 +8,10 @@
 #include "app/model_files.h"
 #include "app/resources.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/name.h"
 #include "base/text.h"
+#include "flow/job_store.h"
 
 namespace cromford::app {
 namespace {
@@ -21,6 +23,14 @@ constexpr std::chrono::seconds kTimeNet{30};
 
 base::Json problem_json(const absl::Status& status) {
   return {{"detail", std::string(base::message(status))}, {"remedy", base::remedy(status)}};
+}
+
+// The fields of a run that ended without success.
+base::Json run_end(const absl::Status& why, base::Time at) {
+  const bool cancelled = why.code() == absl::StatusCode::kCancelled;
+  return {{"state", cancelled ? "cancelled" : "failed"},
+          {"error", problem_json(why)},
+          {"finished_at", base::format_time(at)}};
 }
 
 class TrainKind final : public flow::JobKind {
@@ -41,9 +51,15 @@ class TrainKind final : public flow::JobKind {
                                             const base::Json& payload) const;
   absl::Status update_run(const std::string& project, const std::string& run,
                           const base::Json& fields) const;
-  // Stores the package and the run's end; gives the job's result.
+  // Stores the package as a version, and the run's end with it in one transaction; gives the job's
+  // result. What was stored before a crash stays as it is, report and all.
   absl::StatusOr<base::Json> store_model(const flow::Job& job, const base::Json& report,
-                                         const std::filesystem::path& package) const;
+                                         const std::filesystem::path& package,
+                                         const base::Json& end) const;
+  absl::StatusOr<store::Write> run_write(const std::string& project, const std::string& run,
+                                         const base::Json& fields) const;
+
+  absl::StatusOr<base::Json> checkpoint_report(const std::filesystem::path& work_dir) const;
 
   Context& context_;
 };
@@ -52,18 +68,23 @@ absl::Status TrainKind::update_run(const std::string& project, const std::string
                                    const base::Json& fields) const {
   absl::Status status;
   for (int attempt = 0; attempt < kUpdateAttemptsMax; ++attempt) {
-    TRY(const store::Document document, context_.metadata->get({project, "run", run}));
-    TRY(base::Json body, body_of(document));
-    body.update(fields);
-    status =
-        context_.metadata
-            ->commit({store::Write::put(document.key, base::dump_json(body), document.revision)})
-            .status();
+    TRY(const store::Write write, run_write(project, run, fields));
+    status = context_.metadata->commit({write}).status();
     if (status.code() != absl::StatusCode::kAborted) {
       return status;
     }
   }
   return status;
+}
+
+// The run's document with these fields, over its present revision.
+absl::StatusOr<store::Write> TrainKind::run_write(const std::string& project,
+                                                  const std::string& run,
+                                                  const base::Json& fields) const {
+  TRY(const store::Document document, context_.metadata->get({project, "run", run}));
+  TRY(base::Json body, body_of(document));
+  body.update(fields);
+  return store::Write::put(document.key, base::dump_json(body), document.revision);
 }
 
 absl::StatusOr<base::Json> TrainKind::champion_input(const std::string& project,
@@ -122,30 +143,6 @@ absl::StatusOr<flow::WorkerSpec> TrainKind::prepare(const flow::Job& job,
                           .retry_when_killed = false};
 }
 
-absl::StatusOr<base::Json> TrainKind::store_model(const flow::Job& job, const base::Json& report,
-                                                  const std::filesystem::path& package) const {
-  TRY(const base::Json payload, base::parse_json(job.payload));
-  const std::string model = payload.value("model", std::string());
-  const std::string run = payload.value("run", std::string());
-  TRY(int64_t version, version_made_by(context_, "model", job.project, model, job.id));
-  if (version == 0) {
-    TRY(const uint64_t size, context_.files->size(package));
-    TRY(const base::ContentHash object, context_.objects->put_file(package));
-    TRY(base::Json body, model_version_body(report, object.text(), size));
-    // Not in the package itself, which is the same whenever the same is trained again.
-    body["lineage"]["run"] = run;
-    const base::Json summary = {{"task", body.at("task")}, {"target", body.at("target")}};
-    TRY(version, commit_version(context_, {.kind = "model",
-                                           .project = job.project,
-                                           .name = model,
-                                           .made_by = job.id,
-                                           .make = [&](int64_t) -> absl::StatusOr<VersionBodies> {
-                                             return VersionBodies{body, summary};
-                                           }}));
-  }
-  return base::Json{{"run", run}, {"model", model}, {"model_version", version}};
-}
-
 // The fields that the run's document takes from the report.
 base::Json run_fields(const base::Json& report) {
   base::Json fields = base::Json::object();
@@ -159,16 +156,57 @@ base::Json run_fields(const base::Json& report) {
   return fields;
 }
 
+absl::StatusOr<base::Json> TrainKind::store_model(const flow::Job& job, const base::Json& report,
+                                                  const std::filesystem::path& package,
+                                                  const base::Json& end) const {
+  TRY(const base::Json payload, base::parse_json(job.payload));
+  const std::string model = payload.value("model", std::string());
+  const std::string run = payload.value("run", std::string());
+  TRY(int64_t version, version_made_by(context_, "model", job.project, model, job.id));
+  if (version > 0) {
+    TRY(update_run(job.project, run, end));
+    return base::Json{{"run", run}, {"model", model}, {"model_version", version}};
+  }
+  TRY(const uint64_t size, context_.files->size(package));
+  TRY(const base::ContentHash object, context_.objects->put_file(package));
+  TRY(base::Json body, model_version_body(report, object.text(), size));
+  // Not in the package itself, which is the same whenever the same is trained again.
+  body["lineage"]["run"] = run;
+  base::Json fields = run_fields(report);
+  fields.update(end);
+  TRY(version,
+      commit_version(context_,
+                     {.kind = "model",
+                      .project = job.project,
+                      .name = model,
+                      .made_by = job.id,
+                      .make = [&](int64_t) -> absl::StatusOr<VersionBodies> {
+                        return VersionBodies{
+                            body, {{"task", body.at("task")}, {"target", body.at("target")}}};
+                      },
+                      .also = [&](int64_t number) -> absl::StatusOr<std::vector<store::Write>> {
+                        fields["model_version"] = number;
+                        TRY(store::Write write, run_write(job.project, run, fields));
+                        return std::vector<store::Write>{std::move(write)};
+                      }}));
+  return base::Json{{"run", run}, {"model", model}, {"model_version", version}};
+}
+
 absl::StatusOr<std::string> TrainKind::finish(const flow::Job& job, std::string_view worker_result,
                                               const std::filesystem::path& work_dir) {
   TRY(const base::Json report, base::parse_json(worker_result));
-  TRY(const base::Json result, store_model(job, report, work_dir / "model.package"));
-  base::Json fields = run_fields(report);
-  fields["state"] = "succeeded";
-  fields["model_version"] = result.at("model_version");
-  fields["finished_at"] = base::format_time(context_.clock->now());
-  TRY(update_run(job.project, result.value("run", std::string()), fields));
+  TRY(const base::Json result,
+      store_model(
+          job, report, work_dir / "model.package",
+          {{"state", "succeeded"}, {"finished_at", base::format_time(context_.clock->now())}}));
   return base::dump_json(result);
+}
+
+// The report that a checkpoint was left with, if there is one.
+absl::StatusOr<base::Json> TrainKind::checkpoint_report(
+    const std::filesystem::path& work_dir) const {
+  TRY(const std::string text, context_.files->read(work_dir / "checkpoint.json"));
+  return base::parse_json(text);
 }
 
 std::string TrainKind::ended(const flow::Job& job, const absl::Status& why,
@@ -177,29 +215,50 @@ std::string TrainKind::ended(const flow::Job& job, const absl::Status& why,
   if (!payload.ok()) {
     return {};
   }
-  const std::string run = payload->value("run", std::string());
-  const bool cancelled = why.code() == absl::StatusCode::kCancelled;
-  base::Json fields = {{"state", cancelled ? "cancelled" : "failed"},
-                       {"error", problem_json(why)},
-                       {"finished_at", base::format_time(context_.clock->now())}};
-  std::string kept;
+  const base::Json end = run_end(why, context_.clock->now());
   const std::filesystem::path package = work_dir / "checkpoint.package";
-  const std::filesystem::path report_file = work_dir / "checkpoint.json";
-  if (context_.files->exists(package) && context_.files->exists(report_file)) {
-    const absl::StatusOr<std::string> text = context_.files->read(report_file);
-    const absl::StatusOr<base::Json> report =
-        text.ok() ? base::parse_json(*text) : absl::StatusOr<base::Json>(text.status());
-    if (report.ok()) {
-      const absl::StatusOr<base::Json> result = store_model(job, *report, package);
-      if (result.ok()) {
-        fields.update(run_fields(*report));
-        fields["model_version"] = result->at("model_version");
-        kept = base::dump_json(*result);
-      }
+  if (const auto report = checkpoint_report(work_dir);
+      report.ok() && context_.files->exists(package)) {
+    const absl::StatusOr<base::Json> kept = store_model(job, *report, package, end);
+    if (kept.ok()) {
+      return base::dump_json(*kept);
     }
+    base::log_error("the best model of an ended run was not kept",
+                    {{"job", job.id}, {"error", base::describe(kept.status())}});
   }
-  (void)update_run(job.project, run, fields);
-  return kept;
+  const std::string run = payload->value("run", std::string());
+  if (const absl::Status status = update_run(job.project, run, end); !status.ok()) {
+    // The run's state is brought in from its job when the factory opens next.
+    base::log_error("the end of a run was not stored",
+                    {{"run", run}, {"error", base::describe(status)}});
+  }
+  return {};
+}
+
+// Gives an unfinished run the end of its job; a run whose job was never made has failed.
+absl::Status settle_run(const Context& context, const store::Document& document) {
+  TRY(base::Json body, body_of(document));
+  const absl::StatusOr<flow::Job> job =
+      flow::get_job(*context.metadata, document.key.project, body.value("job", std::string()));
+  base::Json end;
+  if (absl::IsNotFound(job.status())) {
+    end = run_end(base::unavailable("the server ended before the run's job was made",
+                                    "start the run once more"),
+                  context.clock->now());
+  } else if (!job.ok()) {
+    return job.status();
+  } else if (!flow::is_final(job->state)) {
+    return absl::OkStatus();
+  } else if (job->state == flow::JobState::kSucceeded) {
+    end = {{"state", "succeeded"},
+           {"finished_at", base::format_time(job->finished_at.value_or(context.clock->now()))}};
+  } else {
+    end = run_end(job->error, job->finished_at.value_or(context.clock->now()));
+  }
+  body.update(end);
+  return context.metadata
+      ->commit({store::Write::put(document.key, base::dump_json(body), document.revision)})
+      .status();
 }
 
 }  // namespace
@@ -228,6 +287,24 @@ absl::StatusOr<base::Json> model_version_body(const base::Json& report,
   }
   body["package"] = {{"hash", package_object}, {"size_bytes", package_bytes}};
   return body;
+}
+
+absl::Status settle_runs(const Context& context) {
+  for (const char* state : {"queued", "running"}) {
+    std::string token;
+    do {
+      TRY(const store::DocumentPage page,
+          context.metadata->list({.kind = "run",
+                                  .filter = fmt::format("state = {}", state),
+                                  .page_size = 1000,
+                                  .page_token = token}));
+      for (const store::Document& document : page.documents) {
+        TRY(settle_run(context, document));
+      }
+      token = page.next_page_token;
+    } while (!token.empty());
+  }
+  return absl::OkStatus();
 }
 
 std::unique_ptr<flow::JobKind> make_train_kind(Context& context) {

@@ -33,6 +33,10 @@ absl::StatusOr<flow::Job> submit_train_job(const Context& context, const std::st
 
 std::unique_ptr<flow::JobKind> make_train_kind(Context& context);
 
+// Brings runs that a dead server left unfinished to the state of their jobs; before the runner is
+// started, which takes the jobs up that are not final.
+absl::Status settle_runs(const Context& context);
+
 // "flights" and "late" make "flights-late": the name of a model that the user did not name.
 std::string default_model_name(std::string_view dataset, std::string_view target);
 
