@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/resources.h"
 #include "base/name.h"
 #include "metric/metric.h"
 #include "metric/normal.h"
@@ -52,16 +53,46 @@ absl::StatusOr<Verdict> judge_metric(const base::Json& rule, const base::Json& m
   return verdict;
 }
 
-absl::StatusOr<Verdict> judge_champion(const base::Json& rule, const base::Json& model_version) {
+// Why the comparison that training made says nothing of this champion; "" where it does.
+std::string missing_evidence(const base::Json& comparison, const std::string& champion,
+                             const std::string& metric) {
+  const std::string compared = comparison.value("champion", std::string());
+  if (compared.empty()) {
+    return fmt::format("it was never compared with {}; run the pipeline again", champion);
+  }
+  if (compared != champion) {
+    return fmt::format("it was compared with {}, but {} serves now; run the pipeline again",
+                       compared, champion);
+  }
+  if (comparison.contains("error")) {
+    return fmt::format("it could not be compared with {}: {}", champion,
+                       comparison.value("error", std::string("no reason was given")));
+  }
+  const base::Json unknown = comparison.value("unknown", base::Json::object());
+  if (unknown.contains(metric)) {
+    return fmt::format("the difference to {} is unknown: {}", champion,
+                       unknown.value(metric, std::string()));
+  }
+  return {};
+}
+
+absl::StatusOr<Verdict> judge_champion(const base::Json& rule, const base::Json& model_version,
+                                       const std::string& champion) {
   const base::Json& wanted = rule.at("better_than_champion");
   const std::string name = wanted.value("metric", std::string("log_loss"));
   const double confidence = wanted.value("confidence", 0.95);
   Verdict verdict{.rule = fmt::format("better than the champion in {} at {:g}% confidence", name,
                                       100 * confidence)};
   const base::Json comparison = model_version.value("comparison", base::Json::object());
-  if (comparison.empty()) {
+  const bool is_champion = champion == version_name(model_version.value("model", std::string()),
+                                                    model_version.value("version", int64_t{0}));
+  if (champion.empty() || is_champion) {
     verdict.passed = true;
-    verdict.reason = "there is no champion to compare with";
+    verdict.reason = is_champion ? "it is the champion" : "there is no champion to compare with";
+    return verdict;
+  }
+  verdict.reason = missing_evidence(comparison, champion, name);
+  if (!verdict.reason.empty()) {
     return verdict;
   }
   if (!comparison.at("metrics").contains(name)) {
@@ -88,13 +119,14 @@ absl::StatusOr<Verdict> judge_champion(const base::Json& rule, const base::Json&
 }  // namespace
 
 absl::StatusOr<base::Json> judge_gate_rules(const base::Json& rules,
-                                            const base::Json& model_version) {
+                                            const base::Json& model_version,
+                                            const std::string& champion) {
   const base::Json metrics = model_version.value("metrics", base::Json::object());
   base::Json evidence = {{"rules", base::Json::array()}};
   std::vector<std::string> refusals;
   for (const base::Json& rule : rules) {
     TRY(const Verdict verdict, rule.contains("better_than_champion")
-                                   ? judge_champion(rule, model_version)
+                                   ? judge_champion(rule, model_version, champion)
                                    : judge_metric(rule, metrics));
     evidence["rules"].push_back({{"rule", verdict.rule},
                                  {"passed", verdict.passed},

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "app/gate.h"
@@ -41,53 +42,87 @@ std::vector<std::string> source_files(const base::Json& source) {
   return files;
 }
 
-}  // namespace
-
-std::string PipelineSteps::code_version() const {
-  return context_.options.version;
-}
-
-std::string PipelineSteps::champion_of(const std::string& project,
-                                       const std::string& endpoint) const {
-  const absl::StatusOr<store::Document> document =
-      context_.metadata->get({project, "endpoint", endpoint});
-  if (!document.ok()) {
-    return {};
-  }
-  const absl::StatusOr<base::Json> body = body_of(*document);
-  if (body.ok()) {
-    for (const base::Json& variant : body->value("variants", base::Json::array())) {
-      if (variant.value("role", std::string()) == "champion") {
-        return version_name(variant.value("model", std::string()),
-                            variant.value("model_version", int64_t{0}));
+// The settings of a step of the line, or null where the line has no such step.
+base::Json step_settings(const flow::StepRequest& request, std::string_view step) {
+  const absl::StatusOr<base::Json> spec = base::parse_json(request.spec);
+  if (spec.ok()) {
+    for (const base::Json& entry : spec->value("steps", base::Json::array())) {
+      if (entry.value("step", std::string()) == step) {
+        return entry.value("settings", base::Json::object());
       }
     }
   }
   return {};
 }
 
-std::string PipelineSteps::endpoint_of(const flow::StepRequest& request) const {
-  const absl::StatusOr<store::Document> document =
-      context_.metadata->get({request.project, "pipeline", request.pipeline});
-  const absl::StatusOr<base::Json> body =
-      document.ok() ? body_of(*document) : absl::StatusOr<base::Json>(document.status());
-  if (body.ok()) {
-    for (const base::Json& step : body->at("spec").value("steps", base::Json::array())) {
-      if (step.value("step", std::string()) == "deploy") {
-        return step.at("settings").value("endpoint", request.pipeline);
-      }
+// The endpoint that this line deploys to.
+std::string endpoint_of(const flow::StepRequest& request) {
+  const base::Json settings = step_settings(request, "deploy");
+  return settings.is_object() ? settings.value("endpoint", request.pipeline) : request.pipeline;
+}
+
+bool gate_compares(const flow::StepRequest& request) {
+  const base::Json settings = step_settings(request, "gate");
+  const base::Json rules =
+      settings.is_object() ? settings.value("rules", base::Json::array()) : base::Json::array();
+  return std::any_of(rules.begin(), rules.end(),
+                     [](const base::Json& rule) { return rule.contains("better_than_champion"); });
+}
+
+// "late@3" of the train step's output.
+std::string trained_name(const base::Json& output) {
+  return version_name(output.value("model", std::string()),
+                      output.value("model_version", int64_t{0}));
+}
+
+std::string champion_of(const base::Json& endpoint) {
+  for (const base::Json& variant : endpoint.value("variants", base::Json::array())) {
+    if (variant.value("role", std::string()) == "champion") {
+      return trained_name(variant);
     }
   }
-  return request.pipeline;
+  return {};
+}
+
+}  // namespace
+
+std::string PipelineSteps::code_version() const {
+  return context_.options.version;
+}
+
+absl::StatusOr<PipelineSteps::Served> PipelineSteps::served(
+    const flow::StepRequest& request) const {
+  const absl::StatusOr<store::Document> document =
+      context_.metadata->get({request.project, "endpoint", endpoint_of(request)});
+  if (document.status().code() == absl::StatusCode::kNotFound) {
+    // An endpoint that is made meanwhile has another etag.
+    return Served{.champion = {}, .etag = etag_of({.revision = store::kMustNotExist})};
+  }
+  TRY(document);
+  TRY(const base::Json body, body_of(*document));
+  return Served{.champion = champion_of(body), .etag = etag_of(*document)};
 }
 
 absl::StatusOr<std::string> PipelineSteps::fingerprint(const flow::StepRequest& request) {
   TRY(const base::Json settings, settings_of(request));
   std::string text;
   if (request.step == "dataset") {
-    for (const std::string& file : source_files(settings.value("source", base::Json::object()))) {
+    const base::Json source = settings.value("source", base::Json::object());
+    for (const std::string& file : source_files(source)) {
       text += file_state(file) + "\n";
     }
+    if (source.contains("url")) {
+      // Only reading it tells whether it has changed, so every run does; rows that are the same
+      // make no new version, and the steps after it are skipped.
+      text += request.run_id;
+    }
+  }
+  if (request.step == "train" && output_of(request, "dataset").empty()) {
+    TRY(const Versioned dataset, find_reference(context_, "dataset", request.project,
+                                                settings.value("dataset", std::string())));
+    TRY(const base::Json body, body_of(dataset.document));
+    text = fmt::format("{} {}", version_name(dataset.name, dataset.version),
+                       body.value("content_hash", std::string()));
   }
   return text;
 }
@@ -104,34 +139,52 @@ std::string PipelineSteps::identity(const flow::StepRequest& /*request*/, std::s
   return base::dump_json(relevant);
 }
 
+absl::StatusOr<bool> PipelineSteps::is_compared(const flow::StepRequest& request,
+                                                const Versioned& model) const {
+  if (!gate_compares(request)) {
+    return true;
+  }
+  TRY(const Served now, served(request));
+  TRY(const base::Json body, body_of(model.document));
+  const base::Json comparison = body.value("comparison", base::Json::object());
+  return now.champion.empty() || now.champion == version_name(model.name, model.version) ||
+         now.champion == comparison.value("champion", std::string());
+}
+
+absl::StatusOr<bool> PipelineSteps::holds(const flow::StepRequest& request,
+                                          const base::Json& output) const {
+  if (request.step == "dataset") {
+    TRY(find_version(context_, "dataset", request.project, output.value("dataset", std::string()),
+                     std::to_string(output.value("version", int64_t{0}))));
+    return true;
+  }
+  if (request.step == "train") {
+    TRY(const Versioned model,
+        find_reference(context_, "model", request.project, trained_name(output)));
+    return is_compared(request, model);
+  }
+  if (request.step == "gate") {
+    TRY(const Served now, served(request));
+    return now.champion == output.value("champion", std::string()) ||
+           now.champion == trained_name(output_of(request, "train"));
+  }
+  if (request.step == "deploy") {
+    // Not when somebody has deployed something else by hand meanwhile.
+    TRY(const store::Document endpoint,
+        context_.metadata->get({request.project, "endpoint", output.value("name", std::string())}));
+    TRY(const base::Json body, body_of(endpoint));
+    return body.value("variants", base::Json()) == output.value("variants", base::Json());
+  }
+  return true;
+}
+
 bool PipelineSteps::is_usable(const flow::StepRequest& request, std::string_view output) {
   const absl::StatusOr<base::Json> document = base::parse_json(output);
   if (!document.ok() || !document->is_object()) {
     return false;
   }
-  if (request.step == "dataset") {
-    return find_version(context_, "dataset", request.project,
-                        document->value("dataset", std::string()),
-                        std::to_string(document->value("version", int64_t{0})))
-        .ok();
-  }
-  if (request.step == "train") {
-    return find_version(context_, "model", request.project, document->value("model", std::string()),
-                        std::to_string(document->value("model_version", int64_t{0})))
-        .ok();
-  }
-  if (request.step == "deploy") {
-    // Not when somebody has deployed something else by hand meanwhile.
-    const absl::StatusOr<store::Document> endpoint = context_.metadata->get(
-        {request.project, "endpoint", document->value("name", std::string())});
-    if (!endpoint.ok()) {
-      return false;
-    }
-    const absl::StatusOr<base::Json> body = body_of(*endpoint);
-    return body.ok() &&
-           body->value("variants", base::Json()) == document->value("variants", base::Json());
-  }
-  return true;
+  const absl::StatusOr<bool> usable = holds(request, *document);
+  return usable.ok() && *usable;
 }
 
 absl::StatusOr<flow::StepStart> PipelineSteps::start(const flow::StepRequest& request) {
@@ -180,8 +233,8 @@ absl::StatusOr<flow::StepStart> PipelineSteps::start_train(const flow::StepReque
     settings["dataset"] =
         version_name(dataset.value("dataset", std::string()), dataset.value("version", int64_t{0}));
   }
-  const std::string champion = champion_of(request.project, endpoint_of(request));
-  TRY(const TrainJob train, make_train_job(context_, request.project, settings, champion));
+  TRY(const Served now, served(request));
+  TRY(const TrainJob train, make_train_job(context_, request.project, settings, now.champion));
   TRY(const flow::Job job, submit_train_job(context_, request.project, train, request.job_id));
   return flow::StepStart{.job_id = job.id};
 }
@@ -193,20 +246,34 @@ absl::StatusOr<flow::StepStart> PipelineSteps::judge_gate(const flow::StepReques
       find_version(context_, "model", request.project, trained.value("model", std::string()),
                    std::to_string(trained.value("model_version", int64_t{0}))));
   TRY(const base::Json body, body_of(model.document));
-  TRY(const base::Json evidence, judge_gate_rules(settings.at("rules"), body));
+  TRY(const Served now, served(request));
+  TRY(base::Json evidence, judge_gate_rules(settings.at("rules"), body, now.champion));
+  evidence["champion"] = now.champion;
   return flow::StepStart{.output = base::dump_json(evidence)};
 }
 
 absl::StatusOr<flow::StepStart> PipelineSteps::deploy(const flow::StepRequest& request) {
   TRY(base::Json settings, settings_of(request));
-  const std::string endpoint = settings.value("endpoint", request.pipeline);
+  const std::string endpoint = endpoint_of(request);
   settings.erase("endpoint");
   const base::Json trained = output_of(request, "train");
   if (trained.contains("model_version")) {
-    settings["model"] = version_name(trained.value("model", std::string()),
-                                     trained.value("model_version", int64_t{0}));
+    settings["model"] = trained_name(trained);
   }
-  TRY(const base::Json resource, app_.deploy(request.project, endpoint, settings, IfMatch("*")));
+  // What is replaced must be what the gate compared with, up to the moment of the commit.
+  TRY(const Served now, served(request));
+  const base::Json gate = output_of(request, "gate");
+  const std::string compared = gate.value("champion", std::string());
+  if (gate.contains("champion") && now.champion != compared &&
+      now.champion != settings.value("model", std::string())) {
+    return base::conflict(
+        fmt::format("endpoint '{}' has a new champion, {}; the gate compared with {}", endpoint,
+                    now.champion.empty() ? "none" : now.champion,
+                    compared.empty() ? "none" : compared),
+        "run the pipeline again");
+  }
+  TRY(const base::Json resource,
+      app_.deploy(request.project, endpoint, settings, IfMatch(now.etag)));
   return flow::StepStart{
       .output = base::dump_json({{"name", endpoint}, {"variants", resource.at("variants")}})};
 }

@@ -32,10 +32,16 @@ class PipelineSteps final : public flow::StepActions {
   absl::StatusOr<flow::StepStart> start_train(const flow::StepRequest& request);
   absl::StatusOr<flow::StepStart> judge_gate(const flow::StepRequest& request);
   absl::StatusOr<flow::StepStart> deploy(const flow::StepRequest& request);
-  // The endpoint that this pipeline deploys to.
-  std::string endpoint_of(const flow::StepRequest& request) const;
-  // "model@3" of an endpoint's champion, or "".
-  std::string champion_of(const std::string& project, const std::string& endpoint) const;
+  // What the endpoint of this line serves now.
+  struct Served {
+    std::string champion;  // "model@3", or "" where there is none.
+    std::string etag;      // Of the endpoint's document; that of none where there is none.
+  };
+  absl::StatusOr<Served> served(const flow::StepRequest& request) const;
+  // Whether the version of the train step's output was compared with what serves now, as far as the
+  // gate asks for that.
+  absl::StatusOr<bool> is_compared(const flow::StepRequest& request, const Versioned& model) const;
+  absl::StatusOr<bool> holds(const flow::StepRequest& request, const base::Json& output) const;
 
   Context& context_;
   App& app_;

@@ -37,12 +37,12 @@ std::string what_changed(const StepInputs& now, const StepInputs& before) {
     return "an earlier step gave something new";
   }
   if (now.outside != before.outside) {
-    return "what it reads changed";
+    return "what it reads changed, or may have";
   }
   if (now.code_version != before.code_version) {
     return "the version of the program changed";
   }
-  return "its output is gone";
+  return "its output is gone or holds no longer";
 }
 
 // One run of one pipeline, from where its record says it is.
@@ -123,6 +123,7 @@ StepRequest PipelineRun::request_for(size_t index) const {
           .step = spec_.steps[index].name,
           .settings = spec_.steps[index].settings,
           .outputs = base::dump_json(outputs_),
+          .spec = base::dump_json(to_json(spec_)),
           .job_id = record_.steps[index].planned_job};
 }
 

@@ -45,6 +45,7 @@ struct StepRequest {
   std::string step;      // "dataset", "train", "gate", "deploy"
   std::string settings;  // JSON, see pipeline_file.h
   std::string outputs;   // JSON object: the output of every step before it, by its name
+  std::string spec;      // JSON: the whole line as it was when the run began, see pipeline_file.h
   // The id under which the step submits its job (NewJob::id).
   std::string job_id;
 };
@@ -63,11 +64,14 @@ class StepActions {
   // The version of the code that steps depend on; another one makes all steps run again.
   virtual std::string code_version() const = 0;
   // What the step reads from outside the line, as a text that changes when it changes: size and
-  // time of a source file, the champion that a gate compares with, the state of an endpoint.
+  // time of a source file, the version that a dataset's name stands for. Of what the line itself
+  // changes (an endpoint and its champion) the text would differ after each success; that is
+  // is_usable's business.
   virtual absl::StatusOr<std::string> fingerprint(const StepRequest& request) = 0;
   // What the steps after it depend on, out of a step's output: "flights@3", a package's hash.
   virtual std::string identity(const StepRequest& request, std::string_view output) = 0;
-  // Whether a recorded output can still be used (its dataset version was not deleted, ...).
+  // Whether a recorded output still holds: its dataset version was not deleted, the champion is the
+  // one that the gate compared with, the endpoint serves what was deployed.
   virtual bool is_usable(const StepRequest& request, std::string_view output) = 0;
   // Begins the step. Called again after a crash only where no job was submitted yet, so work that
   // is done inside it must be idempotent. FAILED_PRECONDITION: a gate or check says no.
