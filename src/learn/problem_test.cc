@@ -70,7 +70,7 @@ TEST(ProblemTest, FindsTheTask) {
 
 TEST(ProblemTest, ThePositiveClassIsTheOneThatSaysSoElseTheRarer) {
   const size_t n = 60;
-  const auto classes = [n](const char* common, const char* rare, const char* asked = "") {
+  const auto classes = [](const char* common, const char* rare, const char* asked = "") {
     std::vector<std::string> words;
     for (size_t i = 0; i < n; ++i) {
       words.emplace_back(i % 3 == 0 ? rare : common);
@@ -221,7 +221,7 @@ TEST(ProblemErrorTest, Targets) {
 
 TEST(ProblemErrorTest, WeightsGroupsAndInputs) {
   const size_t n = 60;
-  const auto table = [n](std::vector<double> weights) {
+  const auto table = [](std::vector<double> weights) {
     return with_input({number_column("w", std::move(weights)), number_column("y", ramp(n))}, n);
   };
   TrainSettings weighted{.target = "y"};

@@ -21,8 +21,6 @@ using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-
 Json report_of(const TrainResult& result) {
   return Json::parse(result.report);
 }
