@@ -25,9 +25,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  # libstdc++ 12 sorts with a buffer that it has declared deprecated itself; -Wconversion means less
-  # to GCC.
-  add_compile_options(-Wno-deprecated-declarations -Wno-sign-conversion)
+  # libstdc++ 12 sorts with a buffer that it has declared deprecated itself.
+  add_compile_options(-Wno-deprecated-declarations)
 endif()
 
 if(CROMFORD_SANITIZE)

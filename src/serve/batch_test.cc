@@ -49,7 +49,7 @@ TEST(Batch, ScoresRegression) {
   ASSERT_OK_AND_ASSIGN(BatchScorer scorer, BatchScorer::create(package));
   EXPECT_THAT(names(scorer), ElementsAre("prediction", "lower", "upper"));
   model::RowBuffer rows(package->contract());
-  for (const size_t count : {2, 0, 1}) {
+  for (const size_t count : {2U, 0U, 1U}) {
     rows.reset(count);
     for (size_t row = 0; row < count; ++row) {
       rows.set_number(row, 0, static_cast<double>(row));

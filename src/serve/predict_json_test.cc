@@ -69,7 +69,7 @@ TEST_F(PredictJson, AnswersRowsInOrder) {
   EXPECT_EQ(out["predictions"][0]["probability"], 0.5);
   EXPECT_EQ(out["predictions"][1]["probability"], late_probability(100, ""));
   EXPECT_EQ(out["predictions"][1]["value"], "false");
-  for (const size_t row : {2, 3, 4}) {
+  for (const size_t row : {2U, 3U, 4U}) {
     EXPECT_EQ(out["predictions"][row]["probability"], 0.5);
   }
 }
@@ -322,7 +322,8 @@ TEST_F(PredictJson, SplitsRowsById) {
     EXPECT_EQ(prediction["probability"], late_probability(i, "", challenger ? 0.02 : 0.01));
   }
   EXPECT_NEAR(challenger_rows, 500, 60);
-  EXPECT_EQ(late_->variants()[0].counters->read().rows, 2000U - challenger_rows);
+  EXPECT_EQ(late_->variants()[0].counters->read().rows,
+            2000U - static_cast<uint64_t>(challenger_rows));
   EXPECT_EQ(late_->variants()[1].counters->read().rows, static_cast<uint64_t>(challenger_rows));
 }
 
