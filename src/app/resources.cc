@@ -13,7 +13,7 @@ namespace {
 constexpr absl::string_view kEtagUrl = "cromford/etag";
 
 absl::Status with_etag_fault(absl::Status status, std::string_view fault) {
-  status.SetPayload(kEtagUrl, absl::Cord(std::string(fault)));
+  status.SetPayload(kEtagUrl, absl::Cord(absl::string_view(fault.data(), fault.size())));
   return status;
 }
 

@@ -73,7 +73,8 @@ absl::Status status_of_problem(const base::Json& problem) {
     status = base::with_field_error(std::move(status),
                                     {text_field(error, "pointer"), text_field(error, "detail")});
   }
-  status.SetPayload(kDocumentUrl, absl::Cord(base::dump_json(problem)));
+  const std::string document = base::dump_json(problem);
+  status.SetPayload(kDocumentUrl, absl::Cord(absl::string_view(document)));
   return status;
 }
 
