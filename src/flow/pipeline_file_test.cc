@@ -291,7 +291,7 @@ TEST(PipelineFileTest, AllMistakesAreFoundInOneGo) {
   EXPECT_EQ(errors[1].pointer, "/train/target");
   EXPECT_EQ(errors[2].pointer, "/train/metric");
   EXPECT_EQ(errors[3].pointer, "/deploy/endpoint");
-  EXPECT_THAT(errors[3].detail, HasSubstr("line 8: 'a/b' cannot be the name of a endpoint"));
+  EXPECT_THAT(errors[3].detail, HasSubstr("line 8: 'a/b' cannot be the name of an endpoint"));
 }
 
 TEST(PipelineFileTest, TheNumberOfReportedMistakesIsLimited) {

@@ -511,11 +511,12 @@ void RunnerImpl::conclude(const LivePtr& live, JobState state, const absl::Statu
     Job job = snapshot(*live);
     finish(job);
     stored = put_job(metadata_, job);
+    // Who has waited for the job finds its work directory gone.
+    (void)base::system_files().remove_all(options_.work_root / id);
     const std::lock_guard lock(mutex_);
     finish(live->job);
   }
   tell(*live);
-  (void)base::system_files().remove_all(options_.work_root / id);
   bool prune_now = false;
   {
     const std::lock_guard lock(mutex_);
