@@ -68,6 +68,9 @@ class Importer {
  public:
   explicit Importer(const ImportOptions& options)
       : options_(options), scratch_(options.output_directory / "import.tmp") {}
+  ~Importer() { (void)close_quarantine(); }  // After an error its rows are of no use.
+  Importer(const Importer&) = delete;
+  Importer& operator=(const Importer&) = delete;
 
   absl::StatusOr<ImportResult> run() {
     TRY(check_options());
