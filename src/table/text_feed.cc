@@ -52,6 +52,8 @@ struct TextFeed::State {
   void start();
   void stop();
   void read_file();
+  // One for each core beside the reader and the engine, which is busy as well.
+  size_t converter_count() const { return static_cast<size_t>(std::max(1, options.threads - 1)); }
   absl::Status read_blocks();
   void convert_blocks();
   bool enqueue(RowBlock block, uint64_t position);
@@ -62,10 +64,8 @@ struct TextFeed::State {
 };
 
 void TextFeed::State::start() {
-  // One converter for each core beside the reader and the engine, which is busy as well.
-  const int converters = std::max(1, options.threads - 1);
   threads.emplace_back([this] { read_file(); });
-  for (int i = 0; i < converters; ++i) {
+  for (size_t i = 0; i < converter_count(); ++i) {
     threads.emplace_back([this] { convert_blocks(); });
   }
 }
@@ -97,7 +97,7 @@ bool TextFeed::State::enqueue(RowBlock block, uint64_t position) {
   slot->rows = std::move(block);
   slot->position = position;
   std::unique_lock lock(mutex);
-  const size_t slots_max = 2 * threads.size() + 2;
+  const size_t slots_max = 2 * converter_count() + 4;  // `threads` is still growing.
   changed.wait(lock, [&] { return stopping || in_order.size() < slots_max; });
   if (stopping) {
     return false;
