@@ -117,6 +117,9 @@ class Reader {
       } else {
         part = word();
       }
+      if (std::any_of(part.begin(), part.end(), [](char c) { return c >= 0 && c < ' '; })) {
+        return error("a field's name cannot have control characters");
+      }
       if (part.empty()) {
         return error("a field's name is expected");
       }

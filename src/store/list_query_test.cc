@@ -52,6 +52,7 @@ TEST(ListQuery, SaysWhatIsWrongWithAFilter) {
       {"a='b", "the ' that opens here is not closed, before ''b'"},
       {"`a=1", "the ` that opens here is not closed"},
       {"`a\"b`=1", "cannot have a quotation mark"},
+      {std::string("`a\0b`=1", 7), "cannot have control characters"},
       {"a==1", "a value is expected"},
       {"a<true", "true has no order"},
       {"a>null", "null has no order"},

@@ -131,6 +131,7 @@ TEST(RowScanner, CutsRowsAndCells) {
   Dialect runs;
   runs.delimiter = ' ';
   runs.merge_delimiters = true;
+  EXPECT_EQ(scan("1 2 ", 2, runs), "[1][2]\n");  // Nothing behind the last blank.
   EXPECT_EQ(scan("  1   2  \n 3 4\n", 2, runs), "[1][2]\n[3][4]\n");
   Dialect padded;
   padded.pad_short_rows = true;

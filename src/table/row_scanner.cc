@@ -35,14 +35,14 @@ class RowWalker {
         row_.end = row_.next = at_;
         return row_;
       }
+      if (at_ < text_.size() && text_[at_] == dialect_.delimiter && !ends_row_after_blanks()) {
+        ++at_;
+        continue;
+      }
       if (at_ >= text_.size()) {
         row_.state = last ? ScannedRow::State::kRow : ScannedRow::State::kNeedMore;
         row_.end = row_.next = at_;
         return row_;
-      }
-      if (text_[at_] == dialect_.delimiter && !ends_row_after_blanks()) {
-        ++at_;
-        continue;
       }
       end_row(last);
       return row_;
