@@ -33,9 +33,10 @@ format:
 	@scripts/format.sh --fix
 
 tidy: setup-tools
+	@scripts/build.sh release all_verify_interface_header_sets
 	@scripts/tidy.sh
 
-# What decides: all tests in release and under the sanitizers, fuzzers, clang-tidy, the demo.
+# What decides: all tests in release and under the sanitizers, fuzzers, the demo.
 ci:
 	@scripts/ci.sh
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What decides whether a change may land: everything built for release and every test, the same
 # tests under the address and undefined-behaviour sanitizers, the concurrent parts under the thread
-# sanitizer, every fuzzer for half a minute, headers alone, clang-tidy, and the demo.
+# sanitizer, every fuzzer for half a minute, and the demo. Headers alone and clang-tidy are `make
+# tidy`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-10G}
@@ -25,8 +26,4 @@ step "fuzzers, $fuzz_seconds s each"
 scripts/fuzz.sh "$fuzz_seconds"
 step "thread sanitizer: the concurrent parts"
 scripts/tsan.sh
-step "headers alone"
-scripts/build.sh release all_verify_interface_header_sets
-step "clang-tidy"
-scripts/tidy.sh
 step "done"
