@@ -205,8 +205,8 @@ absl::Status Session::remove(std::string_view path) {
   return way->send({.method = "DELETE", .path = in_project(path)}).status();
 }
 
-absl::StatusOr<base::Json> Session::list(std::string_view path, std::string_view key, Query query,
-                                         int64_t limit) {
+absl::StatusOr<base::Json> Session::list(std::string_view path, std::string_view key,
+                                         const Query& query, int64_t limit) {
   base::Json items = base::Json::array();
   std::string token;
   do {

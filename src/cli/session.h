@@ -65,7 +65,7 @@ class Session {
 
   // All pages of a list, as one document of the API's shape: {"datasets":[...]}. At most `limit`
   // items (0: all).
-  absl::StatusOr<base::Json> list(std::string_view path, std::string_view key, Query query,
+  absl::StatusOr<base::Json> list(std::string_view path, std::string_view key, const Query& query,
                                   int64_t limit);
 
   // At the end of a command that hosts the server: waits for other commands that use it meanwhile,

@@ -136,7 +136,7 @@ TEST_F(ImportLimits, ListsOfTimesAreJsonText) {
 TEST_F(ImportLimits, AFileOfNestedTimesLoads) {
   const auto file = testing::shared_data("nab_known_cause/combined_windows.json");
   if (!file) {
-    GTEST_SKIP();
+    GTEST_SKIP() << "the shared data sets are not here";
   }
   ASSERT_OK_AND_ASSIGN(const ImportResult result, import_files(options_for(*file)));
   EXPECT_EQ(result.row_count, 1);
