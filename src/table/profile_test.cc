@@ -1,4 +1,5 @@
 #include "table/profile.h"
+#include "table/column_samples_test.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -21,33 +22,6 @@ using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-Column integers(std::string name, std::vector<int64_t> values,
-                ColumnType type = ColumnType::kInteger) {
-  Column column;
-  column.name = std::move(name);
-  column.type = type;
-  column.integers = std::move(values);
-  return column;
-}
-
-Column numbers(std::string name, std::vector<double> values) {
-  Column column;
-  column.name = std::move(name);
-  column.type = ColumnType::kNumber;
-  column.numbers = std::move(values);
-  return column;
-}
-
-Column texts(std::string name, const std::vector<std::string>& values) {
-  Column column;
-  column.name = std::move(name);
-  for (const std::string& value : values) {
-    column.codes.push_back(static_cast<uint32_t>(column.dictionary.size()));
-    column.dictionary.push_back(value);
-  }
-  return column;
-}
 
 void set_missing(Column& column, size_t rows, const std::vector<size_t>& missing) {
   column.validity.assign((rows + 63) / 64, ~uint64_t{0});

@@ -8,39 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include "table/column_samples_test.h"
 #include "table/profile_builder.h"
 #include "table/profile_state.h"
 #include "testing/status_matchers.h"
 
 namespace cromford::table {
 namespace {
-
-Column integers(std::string name, std::vector<int64_t> values,
-                ColumnType type = ColumnType::kInteger) {
-  Column column;
-  column.name = std::move(name);
-  column.type = type;
-  column.integers = std::move(values);
-  return column;
-}
-
-Column numbers(std::string name, std::vector<double> values) {
-  Column column;
-  column.name = std::move(name);
-  column.type = ColumnType::kNumber;
-  column.numbers = std::move(values);
-  return column;
-}
-
-Column texts(std::string name, const std::vector<std::string>& values) {
-  Column column;
-  column.name = std::move(name);
-  for (const std::string& value : values) {
-    column.codes.push_back(static_cast<uint32_t>(column.dictionary.size()));
-    column.dictionary.push_back(value);
-  }
-  return column;
-}
 
 Profile profile_of(std::vector<Column> columns, size_t rows) {
   const Table table(std::move(columns), static_cast<int64_t>(rows));
