@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
@@ -61,7 +62,7 @@ class FakeActions final : public StepActions {
     return !gone.contains(request.step);
   }
   absl::StatusOr<StepStart> start(const StepRequest& request) override {
-    begun.push_back(request.step);
+    note(request.step);
     last_outputs = request.outputs;
     if (request.step == "gate" && !gate_status.ok()) {
       return gate_status;
@@ -78,6 +79,16 @@ class FakeActions final : public StepActions {
     return StepStart{.job_id = submitted.id, .output = {}};
   }
 
+  // The steps begun since the last forget_begun(). Guarded, for a test may look while one begins.
+  std::vector<std::string> begun() {
+    const std::scoped_lock lock(mutex_);
+    return begun_;
+  }
+  void forget_begun() {
+    const std::scoped_lock lock(mutex_);
+    begun_.clear();
+  }
+
   Runner* runner = nullptr;
   std::string code = "1.0";
   std::map<std::string, std::string> outside;
@@ -86,8 +97,16 @@ class FakeActions final : public StepActions {
   absl::Status fingerprint_status;
   absl::Status gate_status;
   std::string train_kind = "echo";
-  std::vector<std::string> begun;
   std::string last_outputs;
+
+ private:
+  void note(const std::string& step) {
+    const std::scoped_lock lock(mutex_);
+    begun_.push_back(step);
+  }
+
+  std::mutex mutex_;
+  std::vector<std::string> begun_;
 };
 
 class PipelineRunnerTest : public ::testing::Test {
@@ -114,7 +133,7 @@ class PipelineRunnerTest : public ::testing::Test {
   }
 
   Job submit() {
-    actions_.begun.clear();
+    actions_.forget_begun();
     clock_.advance(std::chrono::seconds(1));
     return runner_
         ->submit({.project = "default",
@@ -158,7 +177,7 @@ class PipelineRunnerTest : public ::testing::Test {
 TEST_F(PipelineRunnerTest, StepsRunInOrderAndSeeWhatCameBefore) {
   const Job job = run();
   EXPECT_EQ(job.state, JobState::kSucceeded) << base::describe(job.error);
-  EXPECT_THAT(actions_.begun, ElementsAre("dataset", "train", "gate", "deploy"));
+  EXPECT_THAT(actions_.begun(), ElementsAre("dataset", "train", "gate", "deploy"));
   EXPECT_EQ(actions_.last_outputs, R"({"dataset":{"echo":{"of":"dataset"}},"gate":{"step":"gate"},)"
                                    R"("train":{"echo":{"of":"train"}}})");
   const base::Json result = *base::parse_json(job.result);
@@ -180,7 +199,7 @@ TEST_F(PipelineRunnerTest, WhatIsUnchangedIsSkippedAndTheHistorySaysSo) {
   const Job first = run();
   const Job second = run();
   EXPECT_EQ(second.state, JobState::kSucceeded);
-  EXPECT_THAT(actions_.begun, IsEmpty());
+  EXPECT_THAT(actions_.begun(), IsEmpty());
   EXPECT_EQ(newest(), "dataset skipped, train skipped, gate skipped, deploy skipped, ");
   EXPECT_EQ(reason(1), "nothing has changed since the run " + first.id);
   EXPECT_EQ(history()["runs"][0]["steps"][1]["result"]["echo"]["of"], "train");
@@ -288,14 +307,14 @@ TEST_F(PipelineRunnerTest, TheNextServerGoesOnWhereThisOneStopped) {
   EXPECT_EQ(newest(), "dataset succeeded, train running, gate waiting, deploy waiting, ");
   const std::string child = history()["runs"][0]["steps"][1]["job"].get<std::string>();
 
-  actions_.begun.clear();
+  actions_.forget_begun();
   start();
   while (runner_->get("default", child)->stage != "searching") {
     std::this_thread::yield();
   }
   ASSERT_OK(runner_->cancel("default", job.id));
   EXPECT_EQ(wait(job).state, JobState::kCancelled);
-  EXPECT_THAT(actions_.begun, IsEmpty());
+  EXPECT_THAT(actions_.begun(), IsEmpty());
   EXPECT_EQ(job_count(), 3U);  // The pipeline, its dataset, its training.
 }
 
