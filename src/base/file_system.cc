@@ -121,6 +121,12 @@ class SystemFiles final : public FileSystem {
                                                    : errno_status(errno, "rename", from);
   }
 
+  absl::Status truncate(const Path& path, uint64_t bytes) override {
+    return ::truncate(path.c_str(), static_cast<off_t>(bytes)) == 0
+               ? absl::OkStatus()
+               : errno_status(errno, "truncate", path);
+  }
+
   absl::Status remove(const Path& path) override {
     return ::remove(path.c_str()) == 0 ? absl::OkStatus() : errno_status(errno, "remove", path);
   }

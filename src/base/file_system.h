@@ -11,7 +11,8 @@
 //
 // Errors: NOT_FOUND (no such file), PERMISSION_DENIED, ALREADY_EXISTS, RESOURCE_EXHAUSTED (the disk
 // is full, or too many files are open), else INTERNAL; all name the path.
-// Thread safety: a FileSystem may be shared by threads, a File belongs to one.
+// Thread safety: a FileSystem may be shared by threads; a File belongs to one, except that another
+// may `sync` what is being written.
 
 #include <absl/status/statusor.h>
 
@@ -51,6 +52,8 @@ class FileSystem {
   virtual absl::StatusOr<std::string> read(const Path& path, uint64_t bytes_max = 1ULL << 31) = 0;
   // Atomic within one file system; replaces `to`.
   virtual absl::Status rename(const Path& from, const Path& to) = 0;
+  // Cuts a file off behind its first `bytes` bytes; it must not be shorter.
+  virtual absl::Status truncate(const Path& path, uint64_t bytes) = 0;
   // A file or an empty directory; NOT_FOUND when there is none.
   virtual absl::Status remove(const Path& path) = 0;
   // With all that it contains; fine when there is nothing. Returns the number of removed entries.

@@ -50,6 +50,8 @@ TEST(FileSystemTest, FilesAreWrittenAppendedReadAndRemoved) {
   EXPECT_FALSE(files.exists(path));
   EXPECT_TRUE(files.exists(directory / "moved"));
   EXPECT_THAT(*files.list(directory.path()), ElementsAre("a", "moved"));
+  ASSERT_OK(files.truncate(directory / "moved", 3));
+  EXPECT_EQ(*files.read(directory / "moved"), "one");
   ASSERT_OK(files.remove(directory / "moved"));
   EXPECT_THAT(files.remove(directory / "moved"), StatusIs(absl::StatusCode::kNotFound));
   EXPECT_EQ(*files.remove_all(directory / "a"), 2U);
@@ -66,6 +68,7 @@ TEST(FileSystemTest, ErrorsNameThePathAndHaveTheirCode) {
   EXPECT_THAT(files.list(missing), StatusIs(absl::StatusCode::kNotFound, HasSubstr("missing")));
   EXPECT_THAT(files.rename(missing, directory / "x"), StatusIs(absl::StatusCode::kNotFound));
   EXPECT_THAT(files.sync_directory(missing), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(files.truncate(missing, 0), StatusIs(absl::StatusCode::kNotFound));
   EXPECT_THAT(files.free_bytes(missing), StatusIs(absl::StatusCode::kNotFound));
   EXPECT_THAT(files.read(directory.path()), StatusIs(absl::StatusCode::kInternal));
   ASSERT_OK(write_atomically(files, directory / "file", "x"));

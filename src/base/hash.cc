@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <sodium.h>
 
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+#endif
+
 #include <algorithm>
 #include <bit>
 #include <utility>
@@ -67,6 +71,38 @@ constexpr CrcTables make_crc_tables() {
 }
 
 constexpr CrcTables kCrcTables = make_crc_tables();
+
+uint32_t crc32c_by_tables(const unsigned char* at, size_t left, uint32_t crc) {
+  for (; left >= 8; left -= 8, at += 8) {
+    const uint64_t word = load<uint64_t>(at) ^ crc;
+    crc = 0;
+    for (unsigned i = 0; i < 8; ++i) {
+      crc ^= kCrcTables[7 - i][word >> (8 * i) & 255U];
+    }
+  }
+  for (; left > 0; --left, ++at) {
+    crc = (crc >> 8U) ^ kCrcTables[0][(crc ^ *at) & 255U];
+  }
+  return crc;
+}
+
+#if defined(__x86_64__)
+// The machine's own instruction: several times as fast as the tables.
+__attribute__((target("sse4.2"))) uint32_t crc32c_by_instruction(const unsigned char* at,
+                                                                 size_t left, uint32_t crc) {
+  uint64_t wide = crc;
+  for (; left >= 8; left -= 8, at += 8) {
+    wide = _mm_crc32_u64(wide, load<uint64_t>(at));
+  }
+  crc = static_cast<uint32_t>(wide);
+  for (; left > 0; --left, ++at) {
+    crc = _mm_crc32_u8(crc, *at);
+  }
+  return crc;
+}
+
+const bool kHasCrcInstruction = __builtin_cpu_supports("sse4.2") != 0;
+#endif
 
 void initialise_sodium() {
   static const bool initialised = sodium_init() >= 0;
@@ -162,20 +198,16 @@ uint64_t hash64(std::string_view bytes, uint64_t seed) {
 }
 
 uint32_t crc32c(std::string_view bytes, uint32_t previous) {
-  const unsigned char* at = as_unsigned(bytes);
-  size_t left = bytes.size();
-  uint32_t crc = ~previous;
-  for (; left >= 8; left -= 8, at += 8) {
-    const uint64_t word = load<uint64_t>(at) ^ crc;
-    crc = 0;
-    for (unsigned i = 0; i < 8; ++i) {
-      crc ^= kCrcTables[7 - i][word >> (8 * i) & 255U];
-    }
+#if defined(__x86_64__)
+  if (kHasCrcInstruction) {
+    return ~crc32c_by_instruction(as_unsigned(bytes), bytes.size(), ~previous);
   }
-  for (; left > 0; --left, ++at) {
-    crc = (crc >> 8U) ^ kCrcTables[0][(crc ^ *at) & 255U];
-  }
-  return ~crc;
+#endif
+  return crc32c_portable(bytes, previous);
+}
+
+uint32_t crc32c_portable(std::string_view bytes, uint32_t previous) {
+  return ~crc32c_by_tables(as_unsigned(bytes), bytes.size(), ~previous);
 }
 
 uint32_t crc32c(std::span<const std::byte> bytes, uint32_t previous) {

@@ -58,6 +58,15 @@ TEST(HashTest, Hash64IsPromisedForEver) {
   EXPECT_EQ(hash64(all_bytes(), 7), 0xd233f62ec80e6ea8U);
 }
 
+TEST(HashTest, Crc32cIsTheSameByInstructionAndByTables) {
+  std::string text;
+  for (unsigned length = 0; length < 70; ++length) {
+    EXPECT_EQ(crc32c(text, length * 77U), crc32c_portable(text, length * 77U)) << length;
+    text.push_back(static_cast<char>(length * 37U + 200U));
+  }
+  EXPECT_EQ(crc32c_portable("123456789"), 0xe3069283U);
+}
+
 TEST(HashTest, Crc32cHasItsCheckValue) {
   EXPECT_EQ(crc32c("123456789"), 0xe3069283U);
   EXPECT_EQ(crc32c(""), 0U);

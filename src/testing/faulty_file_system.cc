@@ -109,6 +109,10 @@ absl::Status FaultyFileSystem::rename(const Path& from, const Path& to) {
   return strikes(Operation::kRename) ? fault("rename") : inner_.rename(from, to);
 }
 
+absl::Status FaultyFileSystem::truncate(const Path& path, uint64_t bytes) {
+  return strikes(Operation::kTruncate) ? fault("truncate") : inner_.truncate(path, bytes);
+}
+
 absl::Status FaultyFileSystem::remove(const Path& path) {
   return strikes(Operation::kRemove) ? fault("remove") : inner_.remove(path);
 }

@@ -24,8 +24,8 @@ namespace cromford::testing {
 
 class FaultyFileSystem final : public base::FileSystem {
  public:
-  enum class Operation { kOpen, kRead, kWrite, kSync, kRename, kRemove, kSyncDirectory };
-  static constexpr size_t kOperationCount = 7;
+  enum class Operation { kOpen, kRead, kWrite, kSync, kRename, kRemove, kSyncDirectory, kTruncate };
+  static constexpr size_t kOperationCount = 8;
 
   explicit FaultyFileSystem(base::FileSystem& inner = base::system_files()) : inner_(inner) {}
 
@@ -44,6 +44,7 @@ class FaultyFileSystem final : public base::FileSystem {
   absl::StatusOr<std::unique_ptr<base::File>> open_append(const Path& path) override;
   absl::StatusOr<std::string> read(const Path& path, uint64_t bytes_max) override;
   absl::Status rename(const Path& from, const Path& to) override;
+  absl::Status truncate(const Path& path, uint64_t bytes) override;
   absl::Status remove(const Path& path) override;
   absl::StatusOr<uint64_t> remove_all(const Path& path) override;
   absl::StatusOr<std::vector<std::string>> list(const Path& path) override;
@@ -68,7 +69,7 @@ class FaultyFileSystem final : public base::FileSystem {
   mutable std::mutex mutex_;
   std::array<int64_t, kOperationCount> counts_{};
   std::array<int64_t, kOperationCount> fail_from_{kNever, kNever, kNever, kNever,
-                                                  kNever, kNever, kNever};
+                                                  kNever, kNever, kNever, kNever};
   uint64_t bytes_left_ = std::numeric_limits<uint64_t>::max();
 };
 

@@ -96,6 +96,7 @@ TEST(FaultyFileSystemTest, EveryOperationCanFailAndElseDoesItsWork) {
       {Operation::kRead, [&] { return files.read(path, 100).status(); }},
       {Operation::kSync, [&] { return files.sync_file(path); }},
       {Operation::kSyncDirectory, [&] { return files.sync_directory(directory.path()); }},
+      {Operation::kTruncate, [&] { return files.truncate(path, 1); }},
       {Operation::kRename, [&] { return files.rename(path, path); }},
       {Operation::kRemove, [&] { return files.remove_all(directory / "none").status(); }},
       {Operation::kRemove, [&] { return files.remove(path); }},
