@@ -86,6 +86,11 @@ struct BodyAnswer {
 // Preconditions of an update (HTTP If-Match); nullopt: none was sent.
 using IfMatch = std::optional<std::string>;
 
+// The refusal of a prediction only because it was asked for with `quick_only`: nothing was done,
+// and it is to be asked again on a thread that may take its time.
+absl::Status too_long_here();
+bool is_too_long_here(const absl::Status& status);
+
 class App {
  public:
   static absl::StatusOr<std::unique_ptr<App>> create(Options options);
@@ -195,16 +200,17 @@ class App {
   virtual absl::Status delete_endpoint(const std::string& project, const std::string& name,
                                        const IfMatch& if_match) = 0;
 
-  // --- predictions: synchronous, quick, meant for the event loop itself
-  // --------------------------- Appends the answer's body to `out`. `ignore_unknown` is
-  // `?unknown=ignore`.
+  // --- predictions: synchronous, meant for the event loop itself --------------------------------
+  // Appends the answer's body to `out`. `ignore_unknown` is `?unknown=ignore`. With `quick_only`
+  // what would hold up an event loop is refused, see is_too_long_here().
   virtual absl::Status predict_json(std::string_view project, std::string_view endpoint,
-                                    std::string_view body, bool ignore_unknown,
+                                    std::string_view body, bool ignore_unknown, bool quick_only,
                                     std::string& out) = 0;
   // Open Inference Protocol V2. `model` is "endpoint" or "project.endpoint"; an empty `version`
   // follows the traffic split. The errors of this protocol are rendered by the transport.
   virtual absl::Status open_inference_infer(std::string_view model, std::string_view version,
-                                            std::string_view body, std::string& out) = 0;
+                                            std::string_view body, bool quick_only,
+                                            std::string& out) = 0;
   virtual absl::StatusOr<std::string> open_inference_metadata(std::string_view model,
                                                               std::string_view version) = 0;
   virtual absl::StatusOr<bool> open_inference_ready(std::string_view model,

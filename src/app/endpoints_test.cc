@@ -30,7 +30,8 @@ class EndpointsTest : public FactoryFixture {
   base::Json show() { return factory().endpoint("default", "late").value(); }
   absl::Status predict() {
     std::string out;
-    return factory().predict_json("default", "late", R"({"rows":[{"distance":600}]})", false, out);
+    return factory().predict_json("default", "late", R"({"rows":[{"distance":600}]})", false, false,
+                                  out);
   }
 };
 
@@ -173,8 +174,8 @@ TEST_F(EndpointsTest, AChangeThatIsNotWrittenIsNotServed) {
   metadata().fail_commit(1);
   EXPECT_THAT(deploy("b"), StatusIs(absl::StatusCode::kUnavailable));
   std::string out;
-  ASSERT_OK(
-      factory().predict_json("default", "late", R"({"rows":[{"distance":600}]})", false, out));
+  ASSERT_OK(factory().predict_json("default", "late", R"({"rows":[{"distance":600}]})", false,
+                                   false, out));
   const double probability = base::parse_json(out)->at("predictions")[0].value("probability", 0.0);
   EXPECT_NEAR(probability, serve::late_probability(600, ""), 1e-9);
 }

@@ -34,7 +34,11 @@ base::Json degraded_json(const std::vector<EndpointHost::Degraded>& endpoints) {
 Factory::Factory(std::unique_ptr<Context> context)
     : context_(std::move(context)),
       queries_(*context_),
-      predict_context_{.ids = *context_->ids, .clock = *context_->clock, .limits = limits_},
+      shadows_(*context_->clock),
+      predict_context_{.ids = *context_->ids,
+                       .clock = *context_->clock,
+                       .limits = limits_,
+                       .shadows = &shadows_},
       host_(*context_, registry_),
       started_at_(context_->clock->now()) {}
 

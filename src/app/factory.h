@@ -24,6 +24,7 @@
 #include "base/limits.h"
 #include "serve/predict_json.h"
 #include "serve/registry.h"
+#include "serve/shadow_scorer.h"
 #include "table/engine.h"
 
 namespace cromford::app {
@@ -107,9 +108,11 @@ class Factory final : public App {
                                const IfMatch& if_match) override;
 
   absl::Status predict_json(std::string_view project, std::string_view endpoint,
-                            std::string_view body, bool ignore_unknown, std::string& out) override;
+                            std::string_view body, bool ignore_unknown, bool quick_only,
+                            std::string& out) override;
   absl::Status open_inference_infer(std::string_view model, std::string_view version,
-                                    std::string_view body, std::string& out) override;
+                                    std::string_view body, bool quick_only,
+                                    std::string& out) override;
   absl::StatusOr<std::string> open_inference_metadata(std::string_view model,
                                                       std::string_view version) override;
   absl::StatusOr<bool> open_inference_ready(std::string_view model,
@@ -168,6 +171,7 @@ class Factory final : public App {
   std::unique_ptr<PipelineSteps> steps_;
   Queries queries_;
   base::Limits limits_;
+  serve::ShadowScorer shadows_;
   serve::PredictContext predict_context_;
   serve::Registry registry_;
   EndpointHost host_;

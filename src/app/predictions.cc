@@ -46,25 +46,37 @@ void append_unseen(const serve::Variant& variant, std::string_view labels, std::
 
 }  // namespace
 
+absl::Status too_long_here() {
+  return serve::too_long_here();
+}
+
+bool is_too_long_here(const absl::Status& status) {
+  return serve::is_too_long_here(status);
+}
+
 absl::Status Factory::predict_json(std::string_view project, std::string_view endpoint,
-                                   std::string_view body, bool ignore_unknown, std::string& out) {
+                                   std::string_view body, bool ignore_unknown, bool quick_only,
+                                   std::string& out) {
   const serve::Lease served = registry_.find(project, endpoint);
   if (!served) {
     return no_such_endpoint("endpoint", endpoint);
   }
-  return serve::predict_json(predict_context_, *served,
-                             {.body = body, .ignore_unknown = ignore_unknown}, scratch(), out);
+  return serve::predict_json(
+      predict_context_, *served,
+      {.body = body, .ignore_unknown = ignore_unknown, .quick_only = quick_only}, scratch(), out);
 }
 
 absl::Status Factory::open_inference_infer(std::string_view model, std::string_view version,
-                                           std::string_view body, std::string& out) {
+                                           std::string_view body, bool quick_only,
+                                           std::string& out) {
   const serve::Lease served = registry_.find_model(model);
   if (!served) {
     return no_such_endpoint("model", model);
   }
-  return serve::open_inference_infer(predict_context_, *served,
-                                     {.model_name = model, .version = version, .body = body},
-                                     scratch(), out);
+  return serve::open_inference_infer(
+      predict_context_, *served,
+      {.model_name = model, .version = version, .body = body, .quick_only = quick_only}, scratch(),
+      out);
 }
 
 absl::StatusOr<std::string> Factory::open_inference_metadata(std::string_view model,
@@ -106,6 +118,9 @@ std::string Factory::metrics_text() {
   std::string unseen =
       "# HELP cromford_endpoint_unseen_total Categories in answered rows that training never saw.\n"
       "# TYPE cromford_endpoint_unseen_total counter\n";
+  std::string left_out =
+      "# HELP cromford_endpoint_left_out_total Rows that a shadow did not score in time.\n"
+      "# TYPE cromford_endpoint_left_out_total counter\n";
   for (const auto& endpoint : registry_.list()) {
     for (const serve::Variant& variant : endpoint->variants()) {
       const serve::Traffic traffic = variant.counters->read();
@@ -116,6 +131,10 @@ std::string Factory::metrics_text() {
       text += fmt::format("cromford_endpoint_requests_total{{{}}} {}\n", labels, traffic.requests);
       rows += fmt::format("cromford_endpoint_rows_total{{{}}} {}\n", labels, traffic.rows);
       errors += fmt::format("cromford_endpoint_errors_total{{{}}} {}\n", labels, traffic.errors);
+      if (variant.spec.role == serve::Role::kShadow) {
+        left_out +=
+            fmt::format("cromford_endpoint_left_out_total{{{}}} {}\n", labels, traffic.left_out);
+      }
       append_unseen(variant, labels, unseen);
       for (const double q : {0.5, 0.9, 0.99}) {
         latency +=
@@ -129,7 +148,7 @@ std::string Factory::metrics_text() {
     }
   }
   const flow::Runner::Counts jobs = context_->runner->counts();
-  return text + rows + errors + unseen + latency +
+  return text + rows + errors + left_out + unseen + latency +
          fmt::format(
              "# HELP cromford_jobs Jobs by state.\n# TYPE cromford_jobs gauge\n"
              "cromford_jobs{{state=\"running\"}} {}\ncromford_jobs{{state=\"queued\"}} {}\n",

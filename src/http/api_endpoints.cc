@@ -20,7 +20,7 @@ absl::Status predict(app::App& app, Request& request, Response& response) {
     ignore_unknown = *unknown == "ignore";
   }
   return app.predict_json(request.parameter("project"), request.parameter("name"), request.body,
-                          ignore_unknown, response.body);
+                          ignore_unknown, request.on_loop, response.body);
 }
 
 absl::Status split(app::App& app, Request& request, Response& response) {

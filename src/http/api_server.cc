@@ -17,7 +17,8 @@ absl::Status infer(app::App& app, std::string_view version, Request& request, Re
     return absl::Status(absl::StatusCode::kUnimplemented,
                         "binary tensors are not understood; send the tensors as JSON");
   }
-  return app.open_inference_infer(request.parameter("model"), version, request.body, response.body);
+  return app.open_inference_infer(request.parameter("model"), version, request.body,
+                                  request.on_loop, response.body);
 }
 
 absl::Status metadata(app::App& app, std::string_view version, Request& request,

@@ -472,6 +472,16 @@ TEST_F(ApiTest, BinaryTensorsAreNotUnderstood) {
   EXPECT_THAT(json(answer)["error"].get<std::string>(), HasSubstr("as JSON"));
 }
 
+TEST_F(ApiTest, APredictionThatTakesLongIsAskedAgainElsewhere) {
+  const std::string body = R"({"rows":["too long"]})";  // As FakeApp sees it.
+  const RawAnswer answer = call("POST", "/endpoints/e:predict", body);
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(app_.asked, 2);
+  EXPECT_EQ(app_.seen, body);
+  EXPECT_EQ(call("POST", "/endpoints/e:predict", R"({"rows":[]})").status, 200);
+  EXPECT_EQ(app_.asked, 3);
+}
+
 TEST_F(ApiTest, ALargePredictionLeavesTheLoop) {
   const std::string body = "{\"rows\":[" + std::string(100'000, ' ') + "]}";
   EXPECT_EQ(call("POST", "/endpoints/e:predict", body).status, 200);

@@ -9,6 +9,7 @@
 #include <exception>
 #include <utility>
 
+#include "app/app.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -217,17 +218,17 @@ Task<void> Connection::serve() {
   }
   if (status.ok()) {
     set_phase(Phase::kHandling, {});
-    if (request_.route->kind == HandlerKind::kInline && request_.body.size() <= kInlineBodyBytes) {
+    request_.on_loop =
+        request_.route->kind == HandlerKind::kInline && request_.body.size() <= kInlineBodyBytes;
+    if (request_.on_loop) {
       status = invoke();
     } else {
-      if (request_.route->kind == HandlerKind::kEvents) {
-        prepare_events();
-      }
-      status = co_await offload_status(shared_.blocking, [this] {
-        absl::Status result = invoke_once();
-        request_.upload.reset();  // Here, because removing a file may block.
-        return result;
-      });
+      status = co_await handle();
+    }
+    if (request_.on_loop && app::is_too_long_here(status)) {
+      request_.on_loop = false;
+      response_.clear();
+      status = co_await handle();
     }
   }
   if (!status.ok()) {
@@ -236,6 +237,21 @@ Task<void> Connection::serve() {
   drop_body();
   co_await answer();
   finish_request();
+}
+
+// On another thread than the loop's.
+Task<absl::Status> Connection::handle() {
+  if (request_.route->kind == HandlerKind::kInline) {
+    co_return co_await offload_status(shared_.scoring, [this] { return invoke(); });
+  }
+  if (request_.route->kind == HandlerKind::kEvents) {
+    prepare_events();
+  }
+  co_return co_await offload_status(shared_.blocking, [this] {
+    absl::Status result = invoke_once();
+    request_.upload.reset();  // Here, because removing a file may block.
+    return result;
+  });
 }
 
 // A path that no route has is answered as its neighbours are.

@@ -66,7 +66,8 @@ struct Shared {
   const Guard guard;
   IdempotencyStore idempotency;
   WorkerPool blocking;
-  WorkerPool disk;  // Uploads and downloads never wait for a handler.
+  WorkerPool scoring;  // Predictions that take longer than a loop may be held up.
+  WorkerPool disk;     // Uploads and downloads never wait for a handler.
 
   std::atomic<uint32_t> connections{0};
   std::atomic<bool> stopping{false};
@@ -168,6 +169,7 @@ class Connection {
   absl::Status too_slow(std::string_view what) const;
   absl::Status invoke();
   absl::Status invoke_once();
+  Task<absl::Status> handle();
   void drop_body();
   void finish_request();
   void set_phase(Phase phase, std::chrono::nanoseconds timeout);

@@ -42,6 +42,7 @@ class FakeApp final : public app::App {
   Json body;
   app::Download download;
   absl::Status readiness;
+  int asked = 0;  // Predictions.
   std::string seen;
   std::map<std::string, std::string> notes;
 
@@ -153,14 +154,18 @@ class FakeApp final : public app::App {
     return tagged(note("delete_endpoint", p, n), tag).status();
   }
   absl::Status predict_json(std::string_view p, std::string_view n, std::string_view bytes,
-                            bool ignore_unknown, std::string& out) override {
+                            bool ignore_unknown, bool quick_only, std::string& out) override {
     seen = bytes;
+    ++asked;
+    if (quick_only && bytes.find("too long") != std::string_view::npos) {
+      return app::too_long_here();
+    }
     out += R"({"endpoint":"late","predictions":[]})";
     return note("predict", std::string(p), std::string(n), ignore_unknown ? "ignore" : "refuse")
         .status();
   }
   absl::Status open_inference_infer(std::string_view m, std::string_view v, std::string_view bytes,
-                                    std::string& out) override {
+                                    bool /*quick_only*/, std::string& out) override {
     seen = bytes;
     out += R"({"model_name":"late","outputs":[]})";
     return note("infer", std::string(m), std::string(v)).status();

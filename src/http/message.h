@@ -81,6 +81,8 @@ struct Request {
   std::string_view id;             // X-Request-Id, given or made.
   std::string_view traceparent;    // As it came; empty when there is none.
   Caller caller = Caller::kAnonymous;
+  // The handler runs on the event loop, so it must be quick (see HandlerKind::kInline).
+  bool on_loop = false;
   // Of event routes: makes the connection ask the response's event stream for more. May be called
   // from any thread and outlive the request.
   std::function<void()> wake;

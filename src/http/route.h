@@ -36,7 +36,9 @@ enum class Permission {
 
 // Where a handler runs, and what becomes of the body.
 enum class HandlerKind {
-  kInline,    // On the event loop (on the pool with a large body): quick, and never blocks.
+  // On the event loop: quick, and never blocks. A large body is handled by the threads for scoring
+  // instead; so is a request whose handler says that it is too long here (app::is_too_long_here).
+  kInline,
   kBlocking,  // On the pool of threads.
   kUpload,    // On the pool, once the body stands in a file.
   kEvents,    // On the pool; the answer is a stream of events.

@@ -120,6 +120,7 @@ class ServerImpl final : public Server {
     }
     threads_.clear();
     shared_.blocking.stop();
+    shared_.scoring.stop();
     shared_.disk.stop();
   }
 
@@ -151,6 +152,7 @@ Shared::Shared(ServerOptions server_options, Router server_router, Server::Surro
       guard({options.token, options.owner_token, options.host_names}),
       idempotency(around.clock, around.answers),
       blocking("http-work", options.blocking_threads, options.blocking_queue_max),
+      scoring("http-score", options.loop_threads, options.blocking_queue_max),
       disk("http-disk", kDiskThreads, kDiskQueueMax) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::start(ServerOptions options, Router router,

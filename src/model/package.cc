@@ -20,6 +20,12 @@ namespace {
 constexpr size_t kBlockRowsMax = 64;
 constexpr size_t kBlockFloatsMax = size_t{1} << 18U;
 
+// Nanoseconds, as docs/benchmarks.md has them for a machine without wide vectors.
+constexpr double kFeatureNs = 20.0;  // To make one feature of its raw value.
+constexpr double kLevelNs = 1.0;     // To go down one level of one tree.
+constexpr double kProductNs = 1.0;   // One feature times one weight.
+constexpr double kExplainedNodeNs = 15.0;
+
 }  // namespace
 
 struct Workspace::Impl {
@@ -60,10 +66,12 @@ struct Package::Impl {
   size_t feature_count = 0;
   size_t block_rows = 1;
   bool has_forest = false;
+  RowCost cost;
 
   absl::Status read(std::span<const SectionView> sections);
   absl::Status read_section(const SectionView& section);
   absl::Status finish();
+  RowCost estimate_cost() const;
 
   size_t class_count() const { return head.classes.size(); }
   // The features of `count` rows, and their margins and scale margins as sums over the predictors.
@@ -163,7 +171,30 @@ absl::Status Package::Impl::finish() {
                          .feature_count = member->features.size(),
                          .tree_count = member->forest ? member->forest->trees().size() : 0});
   }
+  cost = estimate_cost();
   return absl::OkStatus();
+}
+
+RowCost Package::Impl::estimate_cost() const {
+  RowCost total = {.predict_ns = kFeatureNs * static_cast<double>(feature_count)};
+  for (const auto& member : members) {
+    if (member->linear) {
+      total.predict_ns += kProductNs * static_cast<double>(member->linear->output_count()) *
+                          static_cast<double>(member->features.size());
+      continue;
+    }
+    double levels = 0.0;
+    double nodes = 0.0;
+    for (const TreeView& tree : member->forest->trees()) {
+      levels += static_cast<double>(tree.depth);
+      nodes += static_cast<double>(tree.nodes.size());
+    }
+    // Trees are explained for one output only.
+    total.predict_ns += kLevelNs * levels;
+    total.explain_ns +=
+        kExplainedNodeNs * nodes / static_cast<double>(member->forest->output_count());
+  }
+  return total;
 }
 
 absl::Status Package::Impl::read(std::span<const SectionView> sections) {
@@ -248,6 +279,10 @@ const Baseline& Package::baseline() const {
 const base::Json& Package::manifest() const {
   return impl_->manifest;
 }
+RowCost Package::row_cost() const {
+  return impl_->cost;
+}
+
 size_t Package::size_bytes() const {
   return impl_->size_bytes;
 }

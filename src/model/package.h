@@ -82,6 +82,13 @@ struct PredictorSummary {
   size_t tree_count = 0;
 };
 
+// What one row costs one core, roughly, by the shapes of pipeline and predictors: good for deciding
+// where to do the work, promising nothing.
+struct RowCost {
+  double predict_ns = 0.0;
+  double explain_ns = 0.0;  // On top of predicting.
+};
+
 class Package {
  public:
   // Maps the file. NOT_FOUND without it; DATA_LOSS where it is damaged; INVALID_ARGUMENT where it
@@ -116,6 +123,8 @@ class Package {
   size_t size_bytes() const;
   // Memory beside the mapped file (kernels, hash tables).
   size_t memory_bytes() const;
+
+  RowCost row_cost() const;
 
   // Predicts every row of `batch`, whose columns are those of contract() (asserted). No allocation
   // once `workspace` has seen a batch of this size.

@@ -55,6 +55,7 @@ class Allocation : public ServeFixture {
     for (int i = 0; i < 99; ++i) {
       out.clear();
       EXPECT_OK(ask(out));
+      shadows_.wait_until_idle();  // So that the same memory is used again.
     }
     out.clear();
     const uint64_t before = allocation_count;

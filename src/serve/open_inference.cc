@@ -97,6 +97,9 @@ class Inference {
     const Variant& variant = endpoint_.variants()[chosen];
     TRY(read_outputs(*variant.spec.package));
     memory_.assign_all(endpoint_, chosen, row_count_);
+    if (request_.quick_only && estimated_work_ns(endpoint_, memory_, false) > kQuickWorkNs) {
+      return too_long_here();
+    }
     TRY(fill(chosen));
     for (size_t v = 0; v < endpoint_.variants().size(); ++v) {
       if (v != chosen && endpoint_.variants()[v].spec.role == Role::kShadow) {
@@ -111,8 +114,6 @@ class Inference {
     write(variant, lane.predictions, out);
     return absl::OkStatus();
   }
-
-  size_t row_count() const { return row_count_; }
 
  private:
   static absl::Status wrong(std::string_view detail) { return base::invalid(detail, kShape); }

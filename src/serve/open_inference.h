@@ -34,6 +34,7 @@ struct InferRequest {
   std::string_view model_name;  // As it was addressed; comes back in the answer.
   std::string_view version;     // Empty: the traffic split decides.
   std::string_view body;
+  bool quick_only = false;  // Refuses what takes long, see too_long_here().
 };
 
 // Appends the answer to `out`, and counts the request. INVALID_ARGUMENT where the body is wrong

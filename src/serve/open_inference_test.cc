@@ -274,6 +274,7 @@ TEST_F(OpenInference, AddressesVersions) {
     const base::Json out = json(R"({"parameters":{"id":")" + id + R"("},)" + body.substr(1));
     EXPECT_EQ(out["model_version"], late_->choose(id) == 0 ? "3" : "4");
   }
+  shadows_.wait_until_idle();
   EXPECT_EQ(late_->variants()[2].counters->read().requests, 23U);
 }
 

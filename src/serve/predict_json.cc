@@ -1,5 +1,6 @@
 #include "serve/predict_json.h"
 
+#include <absl/strings/cord.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -65,6 +66,9 @@ class Request {
     TRY(read_at());
     memory_.assign(endpoint_, row_count_);
     TRY(read_rows());
+    if (request_.quick_only && estimated_work_ns(endpoint_, memory_, explain_ > 0) > kQuickWorkNs) {
+      return too_long_here();
+    }
     for (size_t v = 0; v < endpoint_.variants().size(); ++v) {
       if (memory_.counts[v] > 0) {
         memory_.lanes[v].predict(*endpoint_.variants()[v].spec.package);
@@ -73,8 +77,6 @@ class Request {
     write(out);
     return absl::OkStatus();
   }
-
-  size_t row_count() const { return row_count_; }
 
  private:
   // A field of the body; absent ones are not read further.
@@ -383,7 +385,19 @@ class Request {
   bool unknown_ = false;
 };
 
+constexpr char kTooLongHere[] = "cromford/too-long-here";
+
 }  // namespace
+
+absl::Status too_long_here() {
+  absl::Status status = base::exhausted("the request asks for too much work at this place");
+  status.SetPayload(kTooLongHere, absl::Cord());
+  return status;
+}
+
+bool is_too_long_here(const absl::Status& status) {
+  return !status.ok() && status.GetPayload(kTooLongHere).has_value();
+}
 
 absl::Status predict_json(const PredictContext& context, const Endpoint& endpoint,
                           const PredictJsonRequest& request, Scratch& scratch, std::string& out) {

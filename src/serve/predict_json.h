@@ -23,16 +23,28 @@
 
 namespace cromford::serve {
 
+class ShadowScorer;
+
 // What every request shares.
 struct PredictContext {
   base::IdSource& ids;  // Names the rows that the caller did not.
   base::Clock& clock;   // Measures latencies.
   const base::Limits& limits;
+  ShadowScorer* shadows = nullptr;  // Without it, shadows are not scored.
 };
+
+// About as long as the loop of a server may be held up by one request.
+inline constexpr double kQuickWorkNs = 200'000.0;
+
+// The refusal of a request that asks for more than kQuickWorkNs where only quick ones are answered:
+// nothing was done or counted, and it can be asked again where it holds nobody up.
+absl::Status too_long_here();
+bool is_too_long_here(const absl::Status& status);
 
 struct PredictJsonRequest {
   std::string_view body;
   bool ignore_unknown = false;  // `?unknown=ignore`: columns that no version knows are skipped.
+  bool quick_only = false;      // Refuses what takes long, see too_long_here().
 };
 
 // Appends the answer to `out`, and counts the request. Each row is answered by the version that its

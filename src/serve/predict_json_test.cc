@@ -360,6 +360,7 @@ TEST_F(PredictJson, ShadowsChangeNothing) {
        {.model = "late", .version = 4, .package = late_package(0.02), .role = Role::kShadow},
        {.model = "late", .version = 5, .package = load_known(other), .role = Role::kShadow}});
   EXPECT_EQ(*answer(body), alone);
+  shadows_.wait_until_idle();
   EXPECT_EQ(late_->variants()[0].counters->read().rows, 2U);
   EXPECT_EQ(late_->variants()[1].counters->read().rows, 2U);
   EXPECT_EQ(late_->variants()[2].counters->read().rows, 0U);
@@ -368,6 +369,32 @@ TEST_F(PredictJson, ShadowsChangeNothing) {
   EXPECT_EQ(traffic.requests, 1U);
   EXPECT_EQ(traffic.rows, 2U);
   EXPECT_EQ(traffic.errors, 0U);
+}
+
+TEST_F(PredictJson, LongWorkIsLeftToOthersWhereOnlyQuickIsWanted) {
+  late_ = endpoint(forest_package(5, 200));
+  std::string rows = "{}";
+  for (int i = 1; i < 1000; ++i) {
+    rows += ",{}";
+  }
+  const auto ask = [&](std::string_view body, bool quick_only) {
+    std::string out;
+    const absl::Status status =
+        predict_json(context(), *late_, {.body = body, .quick_only = quick_only}, scratch_, out);
+    EXPECT_EQ(out.empty(), !status.ok());
+    return status;
+  };
+  const std::string many = fmt::format(R"({{"rows":[{}]}})", rows);
+  const std::string reasons = fmt::format(R"({{"rows":[{{}},{{}},{{}}],"explain":1}})");
+  for (const std::string& body : {many, reasons}) {
+    EXPECT_TRUE(is_too_long_here(ask(body, true))) << body.substr(0, 40);
+  }
+  EXPECT_EQ(late_->traffic().errors, 0U);  // Nothing has happened yet.
+  EXPECT_EQ(late_->traffic().requests, 0U);
+  EXPECT_OK(ask(many, false));
+  EXPECT_OK(ask(reasons, false));
+  EXPECT_OK(ask(R"({"rows":[{},{},{}]})", true));
+  EXPECT_FALSE(is_too_long_here(ask("{", true)));
 }
 
 TEST_F(PredictJson, CountsRequests) {

@@ -25,12 +25,38 @@ void RowColumns::reset(const model::Contract& contract, size_t row_count) {
   }
   numbers_.assign(number_count, std::numeric_limits<double>::quiet_NaN());
   texts_.assign(text_count, std::string_view());
-  for (size_t i = 0; i < contract.size(); ++i) {
+  point_views();
+}
+
+void RowColumns::point_views() {
+  for (size_t i = 0; i < places_.size(); ++i) {
     const Place place = places_[i];
     if (place.is_text) {
-      views_[i] = {.texts = {texts_.data() + place.start, row_count}};
+      views_[i] = {.texts = {texts_.data() + place.start, row_count_}};
     } else {
-      views_[i] = {.numbers = {numbers_.data() + place.start, row_count}};
+      views_[i] = {.numbers = {numbers_.data() + place.start, row_count_}};
+    }
+  }
+}
+
+void RowColumns::copy_from(const RowColumns& other, std::string& texts) {
+  row_count_ = other.row_count_;
+  places_ = other.places_;
+  numbers_ = other.numbers_;
+  texts_ = other.texts_;
+  views_.resize(places_.size());
+  point_views();
+  size_t bytes = 0;
+  for (const std::string_view text : texts_) {
+    bytes += text.size();
+  }
+  texts.clear();
+  texts.reserve(bytes);  // So that what is pointed to does not move.
+  for (std::string_view& text : texts_) {
+    if (text.data() != nullptr) {
+      const size_t start = texts.size();
+      texts += text;
+      text = {texts.data() + start, text.size()};
     }
   }
 }
@@ -97,24 +123,27 @@ bool is_good_id(std::string_view id, size_t bytes_max) {
   });
 }
 
-void score_shadows(const PredictContext& context, const Endpoint& endpoint, Scratch::Impl& memory,
-                   size_t row_count) {
+void score_shadows(ShadowScorer& scorer, const Endpoint& endpoint, Scratch::Impl& memory) {
   const std::vector<Variant>& variants = endpoint.variants();
   for (size_t v = 0; v < variants.size(); ++v) {
     if (variants[v].spec.role != Role::kShadow || memory.counts[v] > 0) {
       continue;
     }
-    const auto start = context.clock.monotonic();
-    Lane& lane = memory.lane(v);
-    if (!lane.failed) {
-      lane.predict(*variants[v].spec.package);
+    if (memory.lane(v).failed) {
+      variants[v].counters->count({.failed = true});
+    } else {
+      scorer.add(variants[v], memory.lane(v).rows);
     }
-    const auto duration = context.clock.monotonic() - start;
-    variants[v].counters->count({.rows = row_count,
-                                 .latency_ns = static_cast<uint64_t>(duration.count()),
-                                 .failed = lane.failed,
-                                 .unseen = lane.predictions.unseen});
   }
+}
+
+double estimated_work_ns(const Endpoint& endpoint, const Scratch::Impl& memory, bool with_reasons) {
+  double total = 0.0;
+  for (size_t v = 0; v < endpoint.variants().size(); ++v) {
+    const model::RowCost cost = endpoint.variants()[v].spec.package->row_cost();
+    total += memory.counts[v] * (cost.predict_ns + (with_reasons ? cost.explain_ns : 0.0));
+  }
+  return total;
 }
 
 void count_answered(const Endpoint& endpoint, const Scratch::Impl& memory, uint64_t latency_ns) {

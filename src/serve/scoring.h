@@ -24,6 +24,7 @@
 #include "serve/json_body.h"
 #include "serve/predict_json.h"
 #include "serve/scratch.h"
+#include "serve/shadow_scorer.h"
 #include "serve/tensor.h"
 
 namespace cromford::serve {
@@ -45,8 +46,12 @@ class RowColumns {
   model::RowBatch batch() const { return {row_count_, views_}; }
   size_t row_count() const { return row_count_; }
   void shrink();
+  // Becomes a copy of `other` whose texts stand in `texts`, which must outlive the rows.
+  void copy_from(const RowColumns& other, std::string& texts);
 
  private:
+  void point_views();
+
   struct Place {
     bool is_text;
     size_t start;  // Of the column within numbers_ or texts_.
@@ -113,14 +118,16 @@ struct Scratch::Impl {
 // Ids go into logs and files beside other texts: 1 to `bytes_max` bytes, no control characters.
 bool is_good_id(std::string_view id, size_t bytes_max);
 
-// Scores all rows with every shadow, and counts them for it. Shadows never change an answer.
-void score_shadows(const PredictContext& context, const Endpoint& endpoint, Scratch::Impl& memory,
-                   size_t row_count);
+// Hands all rows to the scorer of shadows, for every shadow. Shadows never change an answer.
+void score_shadows(ShadowScorer& scorer, const Endpoint& endpoint, Scratch::Impl& memory);
+
+// What the rows of the request will cost, roughly, in nanoseconds of one core.
+double estimated_work_ns(const Endpoint& endpoint, const Scratch::Impl& memory, bool with_reasons);
 
 // Counts the answered request for every version that had rows of it.
 void count_answered(const Endpoint& endpoint, const Scratch::Impl& memory, uint64_t latency_ns);
 
-// Has `work` (which has answer() and row_count()) write the answer of a request, and does what is
+// Has `work` (which has answer()) write the answer of a request, and does what is
 // the same for every body format: counting, shadows, giving back the memory of a large body.
 template <typename Work>
 absl::Status answer_and_count(const PredictContext& context, const Endpoint& endpoint,
@@ -132,10 +139,10 @@ absl::Status answer_and_count(const PredictContext& context, const Endpoint& end
   if (status.ok()) {
     const auto latency = context.clock.monotonic() - start;
     count_answered(endpoint, memory, static_cast<uint64_t>(latency.count()));
-    if (endpoint.has_shadows()) {
-      score_shadows(context, endpoint, memory, work.row_count());
+    if (endpoint.has_shadows() && context.shadows != nullptr) {
+      score_shadows(*context.shadows, endpoint, memory);
     }
-  } else {
+  } else if (!is_too_long_here(status)) {
     endpoint.refused().count({.failed = true});
   }
   if (body_bytes > kKeptBodyBytes) {

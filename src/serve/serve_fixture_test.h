@@ -20,6 +20,7 @@
 #include "serve/known_packages.h"
 #include "serve/predict_json.h"
 #include "serve/scratch.h"
+#include "serve/shadow_scorer.h"
 #include "testing/simulated_clock.h"
 #include "testing/simulated_entropy.h"
 #include "testing/status_matchers.h"
@@ -40,13 +41,16 @@ class ServeFixture : public ::testing::Test {
         {{.model = "late", .version = version, .package = std::move(package), .weight = 100}});
   }
 
-  PredictContext context() { return {.ids = ids_, .clock = clock_, .limits = limits_}; }
+  PredictContext context() {
+    return {.ids = ids_, .clock = clock_, .limits = limits_, .shadows = &shadows_};
+  }
 
   testing::SimulatedClock clock_;
   testing::SimulatedEntropy entropy_;
   base::IdSource ids_{clock_, entropy_};
   base::Limits limits_;
   Scratch scratch_;
+  ShadowScorer shadows_{base::system_clock()};
 };
 
 }  // namespace cromford::serve

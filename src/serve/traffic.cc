@@ -76,6 +76,7 @@ Traffic& Traffic::operator+=(const Traffic& other) {
   requests += other.requests;
   rows += other.rows;
   errors += other.errors;
+  left_out += other.left_out;
   unseen += other.unseen;
   latency += other.latency;
   return *this;
@@ -115,6 +116,7 @@ Traffic TrafficCounters::read() const {
       total.latency.counts[bucket] += shard.counts[bucket].load(std::memory_order_relaxed);
     }
   }
+  total.left_out = left_out_.load(std::memory_order_relaxed);
   for (const std::atomic<uint64_t>& column : unseen_) {
     total.unseen += column.load(std::memory_order_relaxed);
   }

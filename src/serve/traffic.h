@@ -42,6 +42,7 @@ struct Traffic {
   uint64_t requests = 0;     // Answered ones.
   uint64_t rows = 0;         // Answered ones.
   uint64_t errors = 0;       // Requests that were refused or failed.
+  uint64_t left_out = 0;     // Rows that a shadow did not score because too many waited for it.
   uint64_t unseen = 0;       // Categories in answered rows that training never saw.
   LatencyHistogram latency;  // Of the answered requests.
 
@@ -62,6 +63,7 @@ class TrafficCounters {
   explicit TrafficCounters(size_t column_count = 0);
 
   void count(const Served& served);
+  void count_left_out(uint64_t rows) { left_out_.fetch_add(rows, std::memory_order_relaxed); }
   // Sums all threads up. What is counted meanwhile may be missing.
   Traffic read() const;
   // Unseen categories of one column of the contract.
@@ -79,6 +81,7 @@ class TrafficCounters {
   size_t shard_count_;
   std::unique_ptr<Shard[]> shards_;  // As many as the machine has cores, up to 16.
   // Not in shards: written only where there is something to count.
+  std::atomic<uint64_t> left_out_{0};
   std::vector<std::atomic<uint64_t>> unseen_;
 };
 
