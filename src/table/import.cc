@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "table/content_hash.h"
 #include "table/import_input.h"
+#include "table/import_pass.h"
 #include "table/parquet_writer.h"
 #include "table/sandbox.h"
 #include "table/sandbox_engine.h"
@@ -44,24 +45,6 @@ class Scratch {
 
  private:
   std::filesystem::path path_;
-};
-
-// Hashes a block and shows it to the caller's visitor, if there is one.
-class BlockVisitor final : public ChunkVisitor {
- public:
-  BlockVisitor(size_t column_count, std::unique_ptr<ChunkVisitor> inner)
-      : hasher_(column_count), inner_(std::move(inner)) {}
-
-  absl::Status visit(const Chunk& chunk) override {
-    hasher_.add(chunk);
-    return inner_ == nullptr ? absl::OkStatus() : inner_->visit(chunk);
-  }
-  base::ContentHash finish() { return hasher_.finish(); }
-  std::unique_ptr<ChunkVisitor> take_inner() { return std::move(inner_); }
-
- private:
-  BlockHasher hasher_;
-  std::unique_ptr<ChunkVisitor> inner_;
 };
 
 class Importer {
@@ -280,6 +263,15 @@ class Importer {
     }
     ParquetWrite write;
     write.select = base::join(selects, "\nUNION ALL\n");
+    std::optional<StoringPass> pass;
+    if (StoringPass::is_possible(options_, inputs_, merged_)) {
+      pass.emplace(merged_, options_, [this](int64_t rows, int64_t total) {
+        row_count_ = rows;
+        constexpr double kShare = 0.95;
+        report("reading", kShare * static_cast<double>(rows) / static_cast<double>(total));
+      });
+      TRY(write.select, pass->open(connection_, inputs_.front()));
+    }
     write.schema = merged_;
     write.output = scratch_.file("read.parquet");
     write.memory_limit_bytes = engine_memory();
@@ -306,6 +298,7 @@ class Importer {
     if (again && !final_reading) {
       return true;
     }
+    TRY(pass ? pass->status() : absl::OkStatus());
     if (!written.ok()) {
       absl::Status status = written.status();
       for (const InputPlan& input : inputs_) {
@@ -314,6 +307,9 @@ class Importer {
       return status;
     }
     row_count_ = *written;
+    if (pass) {
+      TRY(part_hash_, pass->finish(row_count_));
+    }
     return false;
   }
 
@@ -473,34 +469,23 @@ class Importer {
     return rows;
   }
 
-  // The pass over what is stored: content hash and the caller's visitors.
+  // The pass over what is stored, unless the rows were seen while they were stored.
   absl::Status visit() {
-    report("profiling", 0.85);
-    if (options_.on_schema) {
-      options_.on_schema(schema_);
+    if (!part_hash_.empty()) {
+      return absl::OkStatus();
     }
-    PartHasher part(schema_);
-    const StoredTable stored = stored_rows();
+    report("profiling", 0.85);
     // A second thread of the engine would have nothing to read, and the first would ask it for rows
     // in a busy loop.
     const bool one_group = row_count_ <= row_group_rows(schema_, engine_memory());
     TRY(set_threads(one_group ? 1 : engine_->threads()));
     const int64_t blocks = std::max<int64_t>(1, (row_count_ + kBlockRows - 1) / kBlockRows);
-    TRY(for_each_block(
-        *engine_, stored,
-        [&](int64_t block) -> std::unique_ptr<ChunkVisitor> {
-          auto inner = options_.make_visitor ? options_.make_visitor(block) : nullptr;
-          return std::make_unique<BlockVisitor>(schema_.columns.size(), std::move(inner));
-        },
-        [&](int64_t block, std::unique_ptr<ChunkVisitor> visitor) -> absl::Status {
-          auto& own = static_cast<BlockVisitor&>(*visitor);
-          part.add_block(own.finish());
-          report("profiling",
-                 0.85 + 0.15 * static_cast<double>(block + 1) / static_cast<double>(blocks));
-          return options_.sink ? options_.sink(block, own.take_inner()) : absl::OkStatus();
-        },
-        options_.cancel));
-    part_hash_ = part.finish(row_count_);
+    ImportPass pass(schema_, options_, [&](int64_t block) {
+      report("profiling",
+             0.85 + 0.15 * static_cast<double>(block + 1) / static_cast<double>(blocks));
+    });
+    TRY(for_each_block(*engine_, stored_rows(), pass.factory(), pass.sink(), options_.cancel));
+    part_hash_ = pass.finish(row_count_);
     return absl::OkStatus();
   }
 
@@ -553,7 +538,7 @@ class Importer {
   Schema schema_;
   std::string growth_;  // what an append changes about the columns
   std::filesystem::path stored_;
-  std::string part_hash_;
+  std::string part_hash_;  // empty until the pass over the rows
   int64_t row_count_ = 0;
   int64_t quarantined_ = 0;
   std::string first_bad_;

@@ -75,7 +75,8 @@ struct ImportOptions {
   // those to keep: the same, or a file of its own in the same schema, which the import takes over.
   std::function<absl::StatusOr<ScreenedRows>(const ScreenedRows&)> screen;
   // The blocks of the stored rows, in the pass that computes the content hash; both or neither.
-  // Called with the final schema before the first block.
+  // Called with the final schema before the first block; a second time where memory did not suffice
+  // to look at the rows while they were read: then the blocks begin anew.
   std::function<void(const Schema&)> on_schema;
   BlockVisitorFactory make_visitor;
   BlockSink sink;

@@ -14,6 +14,7 @@
 #include "table/engine_words.h"
 #include "table/json_limits.h"
 #include "table/parquet_writer.h"
+#include "table/row_tap.h"
 #include "table/sandbox.h"
 
 namespace cromford::table {
@@ -110,8 +111,8 @@ absl::Status in_words_of_file(const absl::Status& status, const InputPlan& plan)
 
 namespace {
 
-absl::Status plan_by_engine(duck::Connection& connection, const std::string& select,
-                            InputPlan& plan) {
+absl::StatusOr<MappedSelect> plan_by_engine(duck::Connection& connection, const std::string& select,
+                                            InputPlan& plan) {
   auto mapped = map_select(connection, select, duck::Origin::kFile);
   if (!mapped.ok()) {
     return name_file(mapped.status(), plan);
@@ -121,6 +122,25 @@ absl::Status plan_by_engine(duck::Connection& connection, const std::string& sel
   if (plan.schema.columns.empty()) {
     return base::invalid(fmt::format("{} has no columns", plan.display_name),
                          "give a file with at least one column");
+  }
+  return mapped;
+}
+
+absl::Status plan_parquet(duck::Connection& connection, InputPlan& plan) {
+  constexpr std::string_view kEngineNumber = "file_row_number";
+  TRY(plan.source.hash, hash_file(plan.path));
+  const std::string path = quote_text(plan.path.string());
+  TRY(const MappedSelect mapped,
+      plan_by_engine(connection, fmt::format("SELECT * FROM read_parquet([{}])", path), plan));
+  const auto& columns = plan.schema.columns;
+  const bool has_number = std::any_of(columns.begin(), columns.end(), [&](const auto& column) {
+    return base::lower(column.name) == kEngineNumber;
+  });
+  if (!has_number) {
+    plan.numbered_select = fmt::format(
+        "SELECT {}, {} AS {} FROM (\nSELECT * FROM read_parquet([{}], {} = true)\n) AS source({})",
+        mapped.expressions, kEngineNumber, quote_name(RowTap::kRowNumber), path, kEngineNumber,
+        mapped.aliases);
   }
   return absl::OkStatus();
 }
@@ -250,7 +270,7 @@ absl::Status plan_json(duck::Connection& connection, const TextSample& sample, b
   } else {
     TRY(check_json(plan, options.cancel));
   }
-  absl::Status status = plan_by_engine(connection, json_select(plan, compression), plan);
+  absl::Status status = plan_by_engine(connection, json_select(plan, compression), plan).status();
   if (!status.ok() && lines && plan.path != copy) {
     // Some line is no object: read the others.
     TRY(JsonCopy(plan, compression, sample.encoding).run(copy, lines, options));
@@ -260,7 +280,7 @@ absl::Status plan_json(duck::Connection& connection, const TextSample& sample, b
       return base::invalid(fmt::format("{} has no line that is a JSON object", plan.display_name),
                            fmt::format("name the format with --format: {}", kFormats));
     }
-    status = plan_by_engine(connection, json_select(plan, Compression::kNone), plan);
+    status = plan_by_engine(connection, json_select(plan, Compression::kNone), plan).status();
   }
   return status;
 }
@@ -318,10 +338,7 @@ absl::StatusOr<InputPlan> look_at_input(duck::Connection& connection, const Impo
   TRY(check_foreign(first, plan.display_name));
   if (input.format == "parquet" || (input.format.empty() && first.starts_with("PAR1"))) {
     plan.source.format = "parquet";
-    TRY(plan.source.hash, hash_file(plan.path));
-    TRY(plan_by_engine(
-        connection, fmt::format("SELECT * FROM read_parquet([{}])", quote_text(plan.path.string())),
-        plan));
+    TRY(plan_parquet(connection, plan));
     return plan;
   }
   auto sample = read_sample(input.path);

@@ -24,7 +24,9 @@ struct InputPlan {
   ImportedSource source;
   std::filesystem::path path;  // what is read; not the user's file where that was made over
   std::optional<TextFile> text;
-  std::string select;       // of inputs that the data engine reads itself
+  std::string select;  // of inputs that the data engine reads itself
+  // The same with the column RowTap::kRowNumber; empty where there is no such thing.
+  std::string numbered_select;
   Schema schema;            // what it gives
   std::vector<BadRow> bad;  // found while looking
   std::string display_name;

@@ -61,8 +61,10 @@ absl::StatusOr<MappedSelect> map_select(duck::Connection& connection, const std:
     mapped.schema.columns.push_back({tidy[i], type});
     expressions.push_back(fmt::format("{} AS {}", expression, quote_name(tidy[i])));
   }
-  mapped.sql = fmt::format("SELECT {} FROM (\n{}\n) AS source({})", base::join(expressions, ", "),
-                           select, base::join(aliases, ", "));
+  mapped.expressions = base::join(expressions, ", ");
+  mapped.aliases = base::join(aliases, ", ");
+  mapped.sql = fmt::format("SELECT {} FROM (\n{}\n) AS source({})", mapped.expressions, select,
+                           mapped.aliases);
   return mapped;
 }
 

@@ -24,6 +24,8 @@ namespace cromford::table {
 struct MappedSelect {
   std::string sql;
   Schema schema;
+  std::string expressions;  // what `sql` selects, over
+  std::string aliases;      // the columns of the given SELECT under these names
 };
 absl::StatusOr<MappedSelect> map_select(duck::Connection& connection, const std::string& select,
                                         duck::Origin origin);
