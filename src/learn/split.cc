@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -358,6 +359,9 @@ absl::StatusOr<Split> split_by_time(const table::Table& table, const Problem& pr
     end = start;
   }
   split.moments = by_position;
+  for (const double moment : by_position) {
+    split.keys.push_back(std::bit_cast<uint64_t>(moment + 0.0));  // -0 and 0 are one moment.
+  }
   if (split.folds.empty()) {
     return base::invalid(fmt::format("the time column {} has too few distinct moments", name),
                          "leave the time column out, or choose a finer one");

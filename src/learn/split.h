@@ -42,9 +42,10 @@ struct Split {
   // The first moment of the test part, in the time column's own unit (cell_number()); 0 otherwise.
   double test_from = 0;
   TestPart test_part;  // The rule that `test` follows.
-  // Of each position. Not by time: rows of one key share every side. By time: when it happened
-  // (of a group, its latest moment), in the time column's unit.
+  // Of each position: rows of one key share every side.
   std::vector<uint64_t> keys;
+  // By time, of each position: when it happened (of a group, its latest moment), in the time
+  // column's unit. Empty otherwise. Rows of one moment have one key.
   std::vector<double> moments;
 };
 

@@ -132,6 +132,9 @@ TEST(SplitTest, TimeKeepsTheLatestAndWholeMoments) {
     EXPECT_LT(fold.train.back() / 7, fold.valid.front() / 7) << "the past teaches the future";
   }
   EXPECT_EQ(split.test_from, static_cast<double>(split.test.front() / 7) * 86400.0);
+  for (size_t row = 1; row < 1000; ++row) {
+    EXPECT_EQ(split.keys[row] == split.keys[row - 1], row % 7 != 0) << row;
+  }
 }
 
 TEST(SplitTest, GroupsStayWhole) {
@@ -148,6 +151,9 @@ TEST(SplitTest, GroupsStayWhole) {
     ASSERT_OK_AND_ASSIGN(const Split split, split_rows(table, problem, {}));
     expect_sound(split, 1000);
     EXPECT_EQ(split.method, timed ? "group_by_time" : "group");
+    for (size_t row = 40; row < 1000; ++row) {
+      EXPECT_EQ(split.keys[row], split.keys[row - 40]) << row;
+    }
     for (const uint32_t row : split.work) {
       for (const uint32_t other : split.test) {
         ASSERT_NE(row % 40, other % 40);

@@ -83,9 +83,7 @@ void Workbench::set_targets() {
       target = std::log1p(std::max(target, 0.0));
     }
   }
-  statistics_ = std::make_unique<TargetStatistics>(
-      table_, problem_, plan_, targets_,
-      StatisticUnits{.keys = split_.keys, .moments = split_.moments});
+  statistics_ = std::make_unique<TargetStatistics>(table_, problem_, plan_, targets_, split_.keys);
 }
 
 void Workbench::set_scored() {
