@@ -19,8 +19,9 @@ absl::Status predict(app::App& app, Request& request, Response& response) {
     }
     ignore_unknown = *unknown == "ignore";
   }
-  return app.predict_json(request.parameter("project"), request.parameter("name"), request.body,
-                          ignore_unknown, request.on_loop, response.body);
+  return or_later(response,
+                  app.predict_json(request.parameter("project"), request.parameter("name"),
+                                   request.body, ignore_unknown, request.on_loop, response.body));
 }
 
 absl::Status split(app::App& app, Request& request, Response& response) {

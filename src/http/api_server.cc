@@ -17,8 +17,8 @@ absl::Status infer(app::App& app, std::string_view version, Request& request, Re
     return absl::Status(absl::StatusCode::kUnimplemented,
                         "binary tensors are not understood; send the tensors as JSON");
   }
-  return app.open_inference_infer(request.parameter("model"), version, request.body,
-                                  request.on_loop, response.body);
+  return or_later(response, app.open_inference_infer(request.parameter("model"), version,
+                                                     request.body, request.on_loop, response.body));
 }
 
 absl::Status metadata(app::App& app, std::string_view version, Request& request,

@@ -187,6 +187,14 @@ absl::Status as_precondition(absl::Status status) {
   return app::is_missing_etag(status) ? with_http_status(std::move(status), 428) : status;
 }
 
+absl::Status or_later(Response& response, absl::Status status) {
+  if (app::is_too_long_here(status)) {
+    response.too_long_here = true;
+    return absl::OkStatus();
+  }
+  return status;
+}
+
 absl::Status answer(Response& response, const base::Json& document, int status) {
   response.status = status;
   response.body = base::dump_json(document);

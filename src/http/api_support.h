@@ -72,6 +72,9 @@ absl::StatusOr<app::IfMatch> if_match(const Request& request);
 // A stale tag is 412 and a missing one 428; other statuses stay.
 absl::Status as_precondition(absl::Status status);
 
+// Of a prediction: what is too long for the event loop is to be asked again elsewhere.
+absl::Status or_later(Response& response, absl::Status status);
+
 // With the document's own "etag", if it has one, as ETag.
 absl::Status answer(Response& response, const base::Json& document, int status = 200);
 // A page of a list. INVALID_ARGUMENT, with the nearest, where `fields` or `order_by` name a field

@@ -7,9 +7,9 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <exception>
+#include <future>
 #include <utility>
 
-#include "app/app.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -225,10 +225,13 @@ Task<void> Connection::serve() {
     } else {
       status = co_await handle();
     }
-    if (request_.on_loop && app::is_too_long_here(status)) {
+    if (response_.too_long_here) {
       request_.on_loop = false;
       response_.clear();
       status = co_await handle();
+    }
+    if (status.ok() && request_.on_loop && loop_.must_hold_answers()) {
+      status = co_await loop_.end_of_turn();
     }
   }
   if (!status.ok()) {
@@ -239,10 +242,23 @@ Task<void> Connection::serve() {
   finish_request();
 }
 
+// Returns once what this thread's handlers wrote is safe.
+absl::Status pass(AnswerGate* gate) {
+  if (gate == nullptr || !gate->is_shut()) {
+    return absl::OkStatus();
+  }
+  std::promise<absl::Status> safe;
+  gate->pass([&safe](absl::Status status) { safe.set_value(std::move(status)); });
+  return safe.get_future().get();
+}
+
 // On another thread than the loop's.
 Task<absl::Status> Connection::handle() {
   if (request_.route->kind == HandlerKind::kInline) {
-    co_return co_await offload_status(shared_.scoring, [this] { return invoke(); });
+    co_return co_await offload_status(shared_.scoring, [this] {
+      absl::Status result = invoke();
+      return result.ok() ? pass(shared_.surroundings.gate) : result;
+    });
   }
   if (request_.route->kind == HandlerKind::kEvents) {
     prepare_events();

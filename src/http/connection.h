@@ -12,6 +12,7 @@
 // `Loop` that say otherwise.
 
 #include <atomic>
+#include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
@@ -30,6 +31,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/id.h"
 #include "http/buffer.h"
@@ -107,6 +109,11 @@ class Loop {
   std::string next_id() { return ids_.next(); }
   std::string_view date();  // For the Date field.
 
+  // A turn of the loop is what became ready together. Where handlers have written something, their
+  // answers wait for its end, when all of it is made safe in one go (see AnswerGate).
+  bool must_hold_answers() const { return gate_ != nullptr && gate_->is_shut(); }
+  Task<absl::Status> end_of_turn();
+
  private:
   friend class Connection;
 
@@ -114,8 +121,13 @@ class Loop {
   void accepted(Socket socket);
   void look_for_deadlines();
   void arm_deadline_timer();
+  void finish_turn();
+
+  using Held = asio::any_completion_handler<void(absl::Status)>;
 
   Shared& shared_;
+  AnswerGate* const gate_;
+  std::vector<Held> held_;  // Of this turn.
   asio::io_context context_{1};
   WorkGuard work_;
   Acceptor acceptor_;

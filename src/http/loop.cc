@@ -7,6 +7,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,8 @@ using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>
 
 constexpr std::chrono::milliseconds kDeadlineInterval{250};
 constexpr std::chrono::milliseconds kAcceptPause{100};
+// Of one turn, so that the first answer of a busy one does not wait for long.
+constexpr int kTurnHandlersMax = 64;
 
 absl::Status listen_error(const ErrorCode& error, const asio::ip::tcp::endpoint& endpoint) {
   const std::string address = fmt::format("{}:{}", endpoint.address().to_string(), endpoint.port());
@@ -42,6 +45,7 @@ Task<void> keep(std::unique_ptr<Connection> connection) {
 
 Loop::Loop(Shared& shared)
     : shared_(shared),
+      gate_(shared.surroundings.gate),
       work_(context_.get_executor()),
       acceptor_(context_.get_executor()),
       deadline_timer_(context_.get_executor()),
@@ -78,7 +82,40 @@ absl::Status check_free(const asio::ip::tcp::endpoint& endpoint) {
 
 void Loop::run() {
   accept();
-  context_.run();
+  if (gate_ == nullptr) {
+    context_.run();
+    return;
+  }
+  while (context_.run_one() > 0) {
+    // With one connection nothing else can be ready, and looking costs a system call.
+    for (int i = 0; i < kTurnHandlersMax && connections_.size() > 1; ++i) {
+      if (context_.poll_one() == 0) {
+        break;
+      }
+    }
+    finish_turn();
+  }
+}
+
+Task<absl::Status> Loop::end_of_turn() {
+  const auto hold = [this](auto handler) { held_.emplace_back(std::move(handler)); };
+  return asio::async_initiate<const asio::use_awaitable_t<Executor>, void(absl::Status)>(hold,
+                                                                                         kAwait);
+}
+
+void Loop::finish_turn() {
+  if (held_.empty()) {
+    return;
+  }
+  auto turn = std::make_shared<std::vector<Held>>();
+  turn->swap(held_);
+  gate_->pass([this, turn = std::move(turn)](const absl::Status& status) {
+    asio::post(context_, [turn, status] {
+      for (Held& answer : *turn) {
+        std::move(answer)(status);
+      }
+    });
+  });
 }
 
 void Loop::accept() {

@@ -45,6 +45,7 @@ void Response::clear() {
   etag.clear();
   location.clear();
   retry_after_s = 0;
+  too_long_here = false;
   allow.clear();
   file.reset();
   events.reset();

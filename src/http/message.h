@@ -117,6 +117,9 @@ struct Response {
   std::string etag;      // Sent quoted; a GET whose If-None-Match names it is answered 304.
   std::string location;  // Of what was created.
   int retry_after_s = 0;
+  // Set by a handler on the event loop that has done nothing, because it would take too long there:
+  // it is called again on another thread.
+  bool too_long_here = false;
   std::vector<std::string_view> allow;  // Methods, for 405.
   std::optional<FileBody> file;         // Sent instead of `body`.
   std::unique_ptr<EventStream> events;  // Sent instead of `body`, until either side ends it.

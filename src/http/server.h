@@ -32,6 +32,18 @@
 
 namespace cromford::http {
 
+// Keeps answers back until what their handlers wrote (a log of predictions) is safe. A loop gathers
+// the answers of one turn, passes the gate with all of them at once, and only then sends them.
+class AnswerGate {
+ public:
+  virtual ~AnswerGate() = default;
+  // Whether a handler on the calling thread has written what is not safe yet.
+  virtual bool is_shut() = 0;
+  // Makes safe what handlers on the calling thread have written. `done` is called once, from this
+  // or another thread; an error replaces the answers.
+  virtual void pass(std::function<void(absl::Status)> done) = 0;
+};
+
 enum class AccessLog {
   kOff,
   kOrdinary,  // All but successful requests of inline routes, which would be most of the log.
@@ -80,6 +92,7 @@ class Server {
     Metrics& metrics;
     // Where answers to requests with an Idempotency-Key outlive the server; null: nowhere.
     AnswerLog* answers = nullptr;
+    AnswerGate* gate = nullptr;  // Null: answers leave at once.
   };
 
   // Returns once connections are taken. UNAVAILABLE, naming the address, when it cannot be bound

@@ -80,7 +80,8 @@ inline constexpr Route kTestRoutes[] = {
 
 class TestServer {
  public:
-  explicit TestServer(ServerOptions options = {}, base::FileSystem* files = nullptr)
+  explicit TestServer(ServerOptions options = {}, base::FileSystem* files = nullptr,
+                      AnswerGate* gate = nullptr)
       : files_(files == nullptr ? base::system_files() : *files) {
     options.listen = "127.0.0.1:0";
     options.spool_directory = directory_.path();
@@ -88,7 +89,7 @@ class TestServer {
     auto router = Router::create(kTestRoutes, handlers());
     EXPECT_OK(router);
     auto server = Server::start(std::move(options), std::move(*router),
-                                {clock_, base::system_entropy(), files_, metrics_});
+                                {clock_, base::system_entropy(), files_, metrics_, nullptr, gate});
     EXPECT_OK(server);
     server_ = std::move(*server);
   }
