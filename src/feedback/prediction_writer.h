@@ -32,10 +32,10 @@ class PredictionWriter {
   // not fit the layout or a limit.
   absl::Status add(const PredictionRecord& record);
 
-  // Hands the turn to the kernel. When that fails, the policy of the log decides: kAnswer counts
-  // the records as lost and returns OK; kRefuse returns RESOURCE_EXHAUSTED (or what the disk says)
-  // and the turn must not be answered. Either way the turn is over, and a later turn tries again
-  // with a new file.
+  // Hands the turn to the kernel; with Durability::kDisk, waits until it is on disk. When that
+  // fails, the policy of the log decides: kAnswer counts the records as lost and returns OK;
+  // kRefuse returns RESOURCE_EXHAUSTED (or what the disk says) and the turn must not be answered.
+  // Either way the turn is over, and a later turn tries again with a new file.
   absl::Status flush();
 
   // The same; `done` is called exactly once, when the turn is as durable as the log promises: with

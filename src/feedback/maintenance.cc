@@ -1,0 +1,230 @@
+#include "feedback/maintenance.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+
+namespace cromford::feedback {
+namespace {
+
+constexpr SegmentKind kKinds[] = {SegmentKind::kPredictions, SegmentKind::kOutcomes};
+
+}  // namespace
+
+absl::Status Maintenance::close(const FinishedSegment& segment) {
+  Footer footer = core_.joiner.footer(segment.number);
+  footer.layouts = segment.layouts;
+  if (footer.records == 0) {
+    TRY(core_.options.files->remove(core_.options.directory /
+                                    segment_name(segment.kind, segment.number, kOpenSuffix)));
+    core_.segments.remove(segment.number);
+    return absl::OkStatus();
+  }
+  TRY(close_segment(*core_.options.files, core_.options.directory, segment.kind, segment.number,
+                    segment.frames_end, footer));
+  TRY(core_.segments.add_closed(segment.kind, segment.number));
+  core_.joiner.finish_segment(segment.number);
+  unindexed_.push_back(segment.number);
+  checkpoint_is_due_ = true;
+  next_give_up_ = base::Time::min();
+  return absl::OkStatus();
+}
+
+absl::Status Maintenance::close_finished(std::vector<FinishedSegment> segments) {
+  finished_.insert(finished_.end(), std::make_move_iterator(segments.begin()),
+                   std::make_move_iterator(segments.end()));
+  while (!finished_.empty()) {
+    TRY(close(finished_.front()));
+    finished_.erase(finished_.begin());
+  }
+  // An index file says that its records are counted: the checkpoint comes first.
+  if (checkpoint_is_due_) {
+    TRY(write_checkpoint());
+  }
+  while (!unindexed_.empty()) {
+    TRY(write_index_of(unindexed_.back()));
+    unindexed_.pop_back();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Maintenance::write_index_of(uint32_t number) {
+  const auto segment = core_.segments.closed(number);
+  if (!segment.ok()) {
+    return absl::OkStatus();  // Removed meanwhile.
+  }
+  const SegmentKind kind = (*segment)->header.kind;
+  std::vector<IndexEntry> entries;
+  core_.joiner.with_index(kind, [&](Index& index) { entries = index.table_entries(number); });
+  std::sort(entries.begin(), entries.end(), before);
+  TRY(std::shared_ptr<const IndexFile> file,
+      write_index(
+          *core_.options.files, core_.options.directory / segment_name(kind, number, kIndexSuffix),
+          {.segments = {number}, .count_max = entries.size()},
+          [&](const IndexSink& sink) { std::for_each(entries.begin(), entries.end(), sink); }));
+  core_.joiner.with_index(kind, [&](Index& index) { index.replace_table(number, file); });
+  return absl::OkStatus();
+}
+
+absl::Status Maintenance::write_checkpoint() {
+  Checkpoint checkpoint = core_.joiner.checkpoint();
+  checkpoint.next_number = core_.next_number;
+  std::erase_if(checkpoint.progress,
+                [&](const auto& entry) { return !core_.segments.contains(entry.first); });
+  checkpoint.removed = removed_;
+  TRY(base::write_atomically(*core_.options.files, core_.options.directory / kCheckpointName,
+                             encode_checkpoint(checkpoint)));
+  checkpoint_is_due_ = false;
+  return absl::OkStatus();
+}
+
+absl::Status Maintenance::give_up_outcomes() {
+  const base::Time now = core_.options.clock->now();
+  if (now < next_give_up_) {
+    return absl::OkStatus();
+  }
+  next_give_up_ = base::Time::max();
+  for (const ClosedSegmentPtr& segment : core_.segments.all_closed(SegmentKind::kOutcomes)) {
+    const uint32_t number = segment->header.number;
+    if (number <= core_.joiner.given_up_through()) {
+      continue;
+    }
+    const base::Time deadline = segment->footer.last_arrival + core_.options.waiting_max;
+    if (deadline >= now) {
+      next_give_up_ = deadline;
+      return absl::OkStatus();
+    }
+    TRY(SegmentScanner scanner, SegmentScanner::create(segment->file->text()));
+    core_.joiner.give_up(number, [&](const Joiner::OutcomeVisitor& visit) {
+      Frame frame;
+      while (scanner.next(frame)) {
+        const auto outcome = frame.type == FrameType::kOutcome
+                                 ? decode_outcome(frame.payload)
+                                 : absl::StatusOr<OutcomeView>(base::damaged("no outcome"));
+        if (outcome.ok()) {
+          visit(outcome->endpoint, outcome->id);
+        }
+      }
+    });
+    TRY(write_checkpoint());
+  }
+  return absl::OkStatus();
+}
+
+bool Maintenance::is_dead(uint32_t number) const {
+  const auto removed = removed_.find(number);
+  return removed != removed_.end() && removed->second <= given_up_through_;
+}
+
+absl::Status Maintenance::merge(SegmentKind kind, const Index::Files& old) {
+  IndexContent content;
+  for (const auto& file : old) {
+    const absl::Status whole = file->check();
+    if (!whole.ok()) {
+      // Not merged into others; without its file, the next start makes it again.
+      core_.joiner.with_index(kind, [&](Index& index) { index.set_aside(file); });
+      base::log_error("an index of the log is damaged", {{"error", base::describe(whole)}});
+      return core_.options.files->remove(file->path());
+    }
+    content.count_max += file->count();
+    content.level = std::max(content.level, file->level() + 1);
+    for (const uint32_t number : file->segments()) {
+      if (!is_dead(number)) {
+        content.segments.push_back(number);
+      }
+    }
+  }
+  std::sort(content.segments.begin(), content.segments.end());
+  const auto path =
+      core_.options.directory / segment_name(kind, core_.next_number.fetch_add(1), kIndexSuffix);
+  TRY(std::shared_ptr<const IndexFile> merged,
+      write_index(*core_.options.files, path, content, [&](const IndexSink& sink) {
+        merge_entries(old, [&](uint32_t number) { return !is_dead(number); }, sink);
+      }));
+  core_.joiner.with_index(kind, [&](Index& index) { index.replace_files(old, merged); });
+  for (const auto& file : old) {
+    TRY(core_.options.files->remove(file->path()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Maintenance::drop_dead_indexes(SegmentKind kind) {
+  Index::Files dead;
+  core_.joiner.with_index(kind, [&](Index& index) {
+    for (const auto& file : index.files()) {
+      const auto& numbers = file->segments();
+      if (std::all_of(numbers.begin(), numbers.end(),
+                      [&](uint32_t number) { return is_dead(number); })) {
+        dead.push_back(file);
+      }
+    }
+    index.replace_files(dead, nullptr);
+  });
+  for (const auto& file : dead) {
+    TRY(core_.options.files->remove(file->path()));
+    for (const uint32_t number : file->segments()) {
+      removed_.erase(number);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Maintenance::merge_indexes() {
+  given_up_through_ = core_.joiner.given_up_through();
+  for (const SegmentKind kind : kKinds) {
+    TRY(drop_dead_indexes(kind));
+    while (true) {
+      Index::Files due;
+      core_.joiner.with_index(kind, [&](Index& index) { due = index.due_for_merge(); });
+      if (due.empty()) {
+        break;
+      }
+      TRY(merge(kind, due));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> Maintenance::remove(const ClosedSegment& segment) {
+  const uint32_t number = segment.header.number;
+  const uint64_t bytes = segment.file->bytes().size();
+  TRY(core_.options.files->remove(segment.path));
+  core_.segments.remove(number);
+  removed_[number] = core_.next_number - 1;
+  return bytes;
+}
+
+absl::StatusOr<uint64_t> Maintenance::retain(const Retention& retention) {
+  std::vector<ClosedSegmentPtr> segments;
+  uint64_t bytes = 0;
+  for (const SegmentKind kind : kKinds) {
+    for (ClosedSegmentPtr& segment : core_.segments.all_closed(kind)) {
+      bytes += segment->file->bytes().size();
+      segments.push_back(std::move(segment));
+    }
+  }
+  std::sort(segments.begin(), segments.end(),
+            [](const auto& a, const auto& b) { return a->header.number < b->header.number; });
+  const base::Time now = core_.options.clock->now();
+  uint64_t freed = 0;
+  for (const ClosedSegmentPtr& segment : segments) {
+    const bool too_old =
+        retention.age.count() > 0 && segment->footer.last_arrival + retention.age < now;
+    const bool too_much = retention.bytes > 0 && bytes - freed > retention.bytes;
+    if (too_old || too_much) {
+      TRY(const uint64_t size, remove(*segment));
+      freed += size;
+    }
+  }
+  if (freed > 0) {
+    TRY(core_.options.files->sync_directory(core_.options.directory));
+    TRY(write_checkpoint());
+  }
+  return freed;
+}
+
+}  // namespace cromford::feedback

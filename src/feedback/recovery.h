@@ -1,0 +1,26 @@
+#pragma once
+
+// Opening a log that was there before: what was open is closed, what is damaged is kept aside and
+// reported, and what the checkpoint does not cover is counted. For the sources of this folder.
+//
+// Thread safety: before anything else of the log runs.
+
+#include <absl/status/statusor.h>
+
+#include <map>
+
+#include "feedback/core.h"
+
+namespace cromford::feedback {
+
+struct Recovered {
+  RecoveryReport report;
+  // Closed segments without an index file; their entries are in memory.
+  std::vector<uint32_t> unindexed;
+  // See Checkpoint::removed.
+  std::map<uint32_t, uint32_t> removed;
+};
+
+absl::StatusOr<Recovered> recover(Core& core);
+
+}  // namespace cromford::feedback
