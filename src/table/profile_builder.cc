@@ -21,11 +21,19 @@ struct ProfileBuilder::State {
     block = TableState(schema);
   }
   void add_rows(const Chunk& chunk, size_t begin, size_t count);
+  // Brings the rows that wait into the sample.
+  void settle() {
+    total.rows.add_all(waiting_rows);
+    waiting_rows.clear();
+  }
 
   Schema schema;
-  TableState total;  // Its `rows` knows every row at once, its columns know whole blocks.
+  TableState total;  // Its columns know whole blocks.
   TableState block;  // Its `rows` is not used.
   std::vector<uint64_t> row_hashes;
+  // Hashes of rows that `total.rows` will look at: a block that is merged into others never makes a
+  // sample of its own.
+  std::vector<uint64_t> waiting_rows;
 };
 
 namespace {
@@ -69,8 +77,14 @@ void ProfileBuilder::State::add_rows(const Chunk& chunk, size_t begin, size_t co
     std::visit([&](auto& column) { column.add(chunk.column(i), begin, row_hashes); },
                block.columns[i]);
   }
-  for (const uint64_t hash : row_hashes) {
-    total.rows.add(profile_hash(hash));
+  for (const uint64_t row_hash : row_hashes) {
+    const uint64_t hash = profile_hash(row_hash);
+    if (total.rows.looks_at(hash)) {
+      waiting_rows.push_back(hash);
+    }
+  }
+  if (waiting_rows.size() > static_cast<size_t>(kBlockRows)) {
+    settle();
   }
   block.row_count += static_cast<int64_t>(count);
 }
@@ -107,12 +121,14 @@ absl::Status ProfileBuilder::add(const Chunk& chunk) {
 
 absl::Status ProfileBuilder::merge(const ProfileBuilder& later) {
   state_->fold();
+  state_->settle();
   if (later.state_->schema != state_->schema) {
     TRY(TableState wider, state_->total.widened(state_->schema, later.state_->schema));
     *state_ = State(later.state_->schema);
     state_->total = std::move(wider);
   }
   state_->total.rows.merge(later.state_->total.rows);
+  state_->total.rows.add_all(later.state_->waiting_rows);
   state_->total.merge_columns(later.state_->total);
   state_->total.merge_columns(later.state_->block);
   return absl::OkStatus();
@@ -136,6 +152,7 @@ int64_t ProfileBuilder::row_count() const {
 
 Profile ProfileBuilder::finish() const {
   TableState all = state_->total;
+  all.rows.add_all(state_->waiting_rows);
   all.merge_columns(state_->block);
   Profile profile = summarize(state_->schema, all);
   profile.state = write_state(state_->schema, all);

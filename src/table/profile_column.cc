@@ -175,7 +175,7 @@ inline void NumberState::add_value(uint64_t key, uint64_t hash) {
   ++present_;
   values_.add(key, hash, 1);
   if (sketch_ != nullptr) {
-    add_to_sketch(key);
+    add_to_sketch(key, hash);
     if (values_.size() > kTrackedMax) {
       values_.reduce(kTrackedKeep);
     }
@@ -184,10 +184,11 @@ inline void NumberState::add_value(uint64_t key, uint64_t hash) {
   }
 }
 
-inline void NumberState::add_to_sketch(uint64_t key) {
+inline void NumberState::add_to_sketch(uint64_t key, uint64_t hash) {
   Sketch& sketch = *sketch_;
   const double value = value_of(key);
-  sketch.distinct.add(distinct_hash(type_, key));
+  const bool grows = type_ == ColumnType::kNumber || type_ == ColumnType::kTimestamp;
+  sketch.distinct.add(grows ? distinct_hash(type_, key) : hash);
   sketch.quantiles.add(value);
   const double deviation = value - sketch.shift;
   const double square = deviation * deviation;

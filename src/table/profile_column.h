@@ -104,7 +104,7 @@ class NumberState {
     Moments all_moments() const;
   };
   void add_value(uint64_t key, uint64_t hash);
-  void add_to_sketch(uint64_t key);
+  void add_to_sketch(uint64_t key, uint64_t hash);
   void add_counted(std::span<const CountedKey> keys);
   void begin_sketch();
   std::vector<WeightedNumber> exact_items() const;

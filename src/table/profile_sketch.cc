@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <utility>
 
 #include "table/profile_hash.h"
@@ -189,10 +190,29 @@ void TextCounter::grow() {
   }
 }
 
+// Most texts are short: two words that overlap cost less than a call.
+inline bool TextCounter::equals(const Slot& slot, std::string_view text) const {
+  using internal_profile_hash::load8;
+  using internal_profile_hash::load_few;
+  constexpr size_t kWord = sizeof(uint64_t);
+  if (slot.length != text.size()) {
+    return false;
+  }
+  const char* const known = arena_.data() + slot.offset;
+  if (text.size() > 2 * kWord) {
+    return std::memcmp(known, text.data(), text.size()) == 0;
+  }
+  if (text.size() >= kWord) {
+    const size_t last = text.size() - kWord;
+    return load8(known) == load8(text.data()) && load8(known + last) == load8(text.data() + last);
+  }
+  return text.empty() || load_few(known, text.size()) == load_few(text.data(), text.size());
+}
+
 void TextCounter::add(std::string_view text, uint64_t hash, int64_t count) {
   size_t slot = hash >> shift_;
   for (; slots_[slot].count != 0; slot = (slot + 1) & mask_) {
-    if (slots_[slot].hash == hash && view(slots_[slot]) == text) {
+    if (slots_[slot].hash == hash && equals(slots_[slot], text)) {
       slots_[slot].count += count;
       return;
     }
@@ -506,6 +526,17 @@ void RowSample::insert(uint64_t hash, int64_t count) {
   rows_.add(hash, profile_hash(hash), count);
   while (rows_.size() > kHashesMax && level_ < kLevelMax) {
     raise_level();
+  }
+}
+
+void RowSample::add_all(std::span<const uint64_t> hashes) {
+  // The table is larger than the nearest caches.
+  constexpr size_t kAhead = 12;
+  for (size_t i = 0; i < hashes.size(); ++i) {
+    if (i + kAhead < hashes.size()) {
+      rows_.prefetch(profile_hash(hashes[i + kAhead]));
+    }
+    add(hashes[i]);
   }
 }
 

@@ -51,6 +51,8 @@ class ValueCounter {
     }
     insert(slot, key, count);
   }
+  // Brings the place of a key into the cache that will be added soon.
+  void prefetch(uint64_t hash) const { __builtin_prefetch(&slots_[hash >> shift_]); }
   size_t size() const { return size_; }
   int64_t error() const { return error_; }
   // Ascending by key.
@@ -120,6 +122,7 @@ class TextCounter {
   std::string_view view(const Slot& slot) const {
     return std::string_view(arena_).substr(slot.offset, slot.length);
   }
+  bool equals(const Slot& slot, std::string_view text) const;
   void grow();
   void rebuild(size_t slot_count, std::span<const CountedText> texts);
 
@@ -216,10 +219,13 @@ class RowSample {
   static constexpr size_t kStoredMax = 4096;
 
   void add(uint64_t hash, int64_t count = 1) {
-    if ((hash & level_mask_) == 0) {
+    if (looks_at(hash)) {
       insert(hash, count);
     }
   }
+  // The same for many, quicker.
+  void add_all(std::span<const uint64_t> hashes);
+  bool looks_at(uint64_t hash) const { return (hash & level_mask_) == 0; }
   void merge(const RowSample& other);
   // Rows that equal an earlier one; exact while all rows are looked at.
   int64_t repeated() const;
