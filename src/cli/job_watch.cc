@@ -14,8 +14,11 @@
 namespace cromford::cli {
 namespace {
 
-constexpr std::chrono::milliseconds kFirstWait{10};
+// The next look is a tenth of the time that has passed away, so that what is short does not seem
+// long and what is long is not asked for all the time.
+constexpr std::chrono::milliseconds kShortestWait{10};
 constexpr std::chrono::milliseconds kLongestWait{250};
+constexpr int kWaitShare = 10;
 // A server that restarts takes its jobs up again; until then it is asked this often.
 constexpr int kLostMax = 20;
 constexpr int kBarWidth = 14;
@@ -89,13 +92,14 @@ class Watch {
     }
     seen_ = interrupts();
     const auto start = base::system_clock().monotonic();
-    auto wait = kFirstWait;
     while (!is_final(text_field(job, "state"))) {
       TRY(heed_interrupts());
-      const std::chrono::duration<double> elapsed = base::system_clock().monotonic() - start;
-      session_.output().progress(progress_line(job, options_.what, elapsed.count()));
-      environment.sleep(wait);
-      wait = std::min(wait * 3 / 2, kLongestWait);
+      const auto elapsed = base::system_clock().monotonic() - start;
+      session_.output().progress(
+          progress_line(job, options_.what, std::chrono::duration<double>(elapsed).count()));
+      environment.sleep(
+          std::clamp(std::chrono::duration_cast<std::chrono::milliseconds>(elapsed / kWaitShare),
+                     kShortestWait, kLongestWait));
       TRY(look(job));
     }
     session_.output().progress("");
