@@ -271,6 +271,7 @@ class Importer {
         report("reading", kShare * static_cast<double>(rows) / static_cast<double>(total));
       });
       TRY(write.select, pass->open(connection_, inputs_.front()));
+      write.source_group_rows = pass->group_rows();
     }
     write.schema = merged_;
     write.output = scratch_.file("read.parquet");

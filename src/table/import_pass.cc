@@ -84,11 +84,13 @@ StoringPass::StoringPass(const Schema& schema, const ImportOptions& options,
 
 absl::StatusOr<std::string> StoringPass::open(duck::Connection& connection,
                                               const InputPlan& input) {
-  TRY(auto counted,
-      connection.run(fmt::format("SELECT sum(num_rows) FROM parquet_file_metadata({})",
-                                 quote_text(input.path.string())),
-                     {}, duck::Origin::kFile));
+  TRY(auto counted, connection.run(fmt::format("SELECT sum(num_rows), sum(num_row_groups) "
+                                               "FROM parquet_file_metadata({})",
+                                               quote_text(input.path.string())),
+                                   {}, duck::Origin::kFile));
   total_ = std::max<int64_t>(1, counted.integer(0, 0));
+  const int64_t groups = std::max<int64_t>(1, counted.integer(0, 1));
+  group_rows_ = (total_ + groups - 1) / groups;
   const std::string name = "cromford_tap";
   TRY(tap_.register_function(connection, name));
   return tap_.select_through(

@@ -58,6 +58,8 @@ class StoringPass {
 
   // The SELECT that gives the rows of the input and shows them in passing.
   absl::StatusOr<std::string> open(duck::Connection& connection, const InputPlan& input);
+  // How many rows the file's row groups have on average, once it is open.
+  int64_t group_rows() const { return group_rows_; }
   // Of the visitors and the caller's sink.
   absl::Status status() const { return tap_.status(); }
   // After the rows were stored: the content hash of the part; empty where the memory did not
@@ -68,6 +70,7 @@ class StoringPass {
   Schema schema_;
   std::function<void(int64_t, int64_t)> on_progress_;
   int64_t total_ = 1;
+  int64_t group_rows_ = 0;
   ImportPass pass_;
   RowTap tap_;
 };

@@ -22,12 +22,17 @@ constexpr int64_t kRowsPerWordMin = 16;
 }  // namespace
 
 // Rows are held until a row group is full, so wide tables need smaller ones.
-int64_t row_group_rows(const Schema& schema, uint64_t memory_limit_bytes) {
+int64_t row_group_rows(const Schema& schema, uint64_t memory_limit_bytes,
+                       int64_t source_group_rows) {
   constexpr int64_t kRowsMin = 2048;
   constexpr int64_t kRowsMax = 122'880;
   constexpr uint64_t kBytesPerCell = 32;
   const uint64_t row_bytes = std::max<uint64_t>(1, schema.columns.size()) * kBytesPerCell;
   const auto rows = static_cast<int64_t>(memory_limit_bytes / 8 / row_bytes);
+  const bool is_usual = source_group_rows >= kRowsMax / 2 && source_group_rows <= 4 * kRowsMax;
+  if (is_usual && source_group_rows <= rows) {
+    return source_group_rows;
+  }
   return std::clamp(rows / kRowsMin * kRowsMin, kRowsMin, kRowsMax);
 }
 
@@ -71,7 +76,8 @@ absl::StatusOr<MappedSelect> map_select(duck::Connection& connection, const std:
 absl::StatusOr<int64_t> write_parquet(duck::Connection& connection, const ParquetWrite& write,
                                       const base::CancelToken& cancel) {
   const std::filesystem::path temporary = temporary_name(write.output);
-  const int64_t group_rows = row_group_rows(write.schema, write.memory_limit_bytes);
+  const int64_t group_rows =
+      row_group_rows(write.schema, write.memory_limit_bytes, write.source_group_rows);
   const std::string sql = fmt::format(
       "COPY (\n{}\n) TO {} (FORMAT parquet, COMPRESSION {}, ROW_GROUP_SIZE {}, "
       "DICTIONARY_SIZE_LIMIT {})",

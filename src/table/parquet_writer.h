@@ -35,12 +35,16 @@ struct ParquetWrite {
   Schema schema;  // of the select; decides how many rows are held in memory at a time
   std::filesystem::path output;
   uint64_t memory_limit_bytes = 1ULL << 30;
+  // How many rows the groups have that the select reads, where that is known and always the same:
+  // groups of that size, if it is a usual one, are written as they come, without being cut anew.
+  int64_t source_group_rows = 0;
   duck::Origin origin = duck::Origin::kOwn;
   bool compact = true;  // zstd; else quick to write, for files that are read once
 };
 
 // How many rows the writer puts into a row group, which is what threads share among them.
-int64_t row_group_rows(const Schema& schema, uint64_t memory_limit_bytes);
+int64_t row_group_rows(const Schema& schema, uint64_t memory_limit_bytes,
+                       int64_t source_group_rows = 0);
 
 // Returns the number of rows. Writes `temporary_name(output)` first; after an error neither exists.
 absl::StatusOr<int64_t> write_parquet(duck::Connection& connection, const ParquetWrite& write,

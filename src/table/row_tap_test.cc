@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "table/import.h"
+#include "table/parquet_writer.h"
 #include "table/profile_builder.h"
 #include "table/scan.h"
 #include "testing/data.h"
@@ -251,6 +252,35 @@ TEST(ParquetImport, ReadsAFileWithAColumnNamedLikeTheEnginesCounter) {
       file.string())));
   ASSERT_OK_AND_ASSIGN(const Imported imported, import_parquet(file, 2, false));
   EXPECT_EQ(imported.content_hash, imported.stored_hash);
+}
+
+TEST(ParquetImport, KeepsRowGroupsOfAUsualSize) {
+  const Schema narrow{{{"a", ColumnType::kInteger}}};
+  constexpr uint64_t kMemory = 1ULL << 30;
+  EXPECT_EQ(row_group_rows(narrow, kMemory), kBlockRows);
+  EXPECT_EQ(row_group_rows(narrow, kMemory, 70'001), 70'001);
+  EXPECT_EQ(row_group_rows(narrow, kMemory, 400'000), 400'000);
+  EXPECT_EQ(row_group_rows(narrow, kMemory, 2048), kBlockRows);
+  EXPECT_EQ(row_group_rows(narrow, kMemory, 1'000'000), kBlockRows);
+  const Schema wide{std::vector<ColumnSchema>(1000)};
+  EXPECT_EQ(row_group_rows(wide, kMemory, 70'001), 4096);
+
+  const testing::TempDir directory;
+  const std::filesystem::path file = directory / "a.parquet";
+  ASSERT_OK_AND_ASSIGN(const auto engine, Engine::create({}));
+  ASSERT_OK_AND_ASSIGN(auto connection, duck::connect(*engine));
+  ASSERT_OK(connection.run(fmt::format(
+      "COPY (SELECT i FROM range(140002) AS r(i)) TO '{}' (FORMAT parquet, ROW_GROUP_SIZE 71680)",
+      file.string())));
+  ImportOptions options;
+  options.inputs.push_back({.path = file});
+  options.output_directory = directory / "out";
+  std::filesystem::create_directories(options.output_directory);
+  ASSERT_OK_AND_ASSIGN(const ImportResult result, import_files(options));
+  ASSERT_OK_AND_ASSIGN(auto groups,
+                       connection.run(fmt::format("SELECT count(*) FROM parquet_metadata('{}')",
+                                                  result.parts[0].path.string())));
+  EXPECT_EQ(groups.integer(0, 0), 2);
 }
 
 TEST(ParquetImport, LeavesNothingWhenCancelledWhileRowsGoBy) {
