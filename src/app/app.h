@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -216,6 +217,21 @@ class App {
   virtual absl::StatusOr<bool> open_inference_ready(std::string_view model,
                                                     std::string_view version) = 0;
   virtual std::string open_inference_server_metadata() = 0;
+
+  // --- the log of predictions and outcomes ------------------------------------------------------
+  // Predictions that the calling thread has answered and that are not safe yet; their answers must
+  // wait until `done` is called (once, from any thread).
+  virtual bool has_uncommitted_predictions() = 0;
+  virtual void commit_predictions(std::function<void(absl::Status)> done) = 0;
+  // The body of `:outcomes`. `done` gets the answer's body once the outcomes are on disk, from any
+  // thread, or at once what is wrong with the request. Quick: meant for the event loop.
+  virtual void add_outcomes(std::string_view project, std::string_view endpoint,
+                            std::string_view body,
+                            std::function<void(absl::StatusOr<std::string>)> done) = 0;
+  // A prediction with its outcome.
+  virtual absl::StatusOr<base::Json> prediction(const std::string& project,
+                                                const std::string& endpoint,
+                                                const std::string& id) = 0;
 
   // --- pipelines ------------------------------------------------------------------------------
   virtual absl::StatusOr<base::Json> list_pipelines(const std::string& project,

@@ -21,8 +21,10 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "feedback/log.h"
 #include "flow/events.h"
 #include "flow/runner.h"
+#include "serve/prediction_log.h"
 #include "store/home.h"
 #include "store/metadata.h"
 #include "store/objects.h"
@@ -39,6 +41,8 @@ struct Context {
   std::unique_ptr<base::IdSource> ids;
   std::unique_ptr<flow::EventHub> events;
   std::unique_ptr<flow::Runner> runner;
+  std::unique_ptr<feedback::Log> log;
+  std::unique_ptr<serve::PredictionLog> predictions;
 };
 
 // The document of a thing and of one version of it, with the stored body.

@@ -28,7 +28,9 @@ EndpointHost::EndpointHost(const Context& context, serve::Registry& registry)
 
 absl::StatusOr<std::shared_ptr<const serve::Endpoint>> EndpointHost::build(
     const std::string& project, const base::Json& body) {
-  serve::EndpointSpec spec{.project = project, .name = body.value("name", std::string())};
+  serve::EndpointSpec spec{.project = project,
+                           .name = body.value("name", std::string()),
+                           .log = context_.predictions.get()};
   for (const base::Json& variant : body.at("variants")) {
     const std::string model = variant.value("model", std::string());
     const int64_t number = variant.value("model_version", int64_t{0});

@@ -12,6 +12,7 @@
 #include "app/resources.h"
 #include "app/train_kind.h"
 #include "app/uploads.h"
+#include "base/log.h"
 #include "base/process.h"
 #include "base/random.h"
 
@@ -34,11 +35,7 @@ base::Json degraded_json(const std::vector<EndpointHost::Degraded>& endpoints) {
 Factory::Factory(std::unique_ptr<Context> context)
     : context_(std::move(context)),
       queries_(*context_),
-      shadows_(*context_->clock),
-      predict_context_{.ids = *context_->ids,
-                       .clock = *context_->clock,
-                       .limits = limits_,
-                       .shadows = &shadows_},
+      predict_context_{.ids = *context_->ids, .clock = *context_->clock, .limits = limits_},
       host_(*context_, registry_),
       started_at_(context_->clock->now()) {}
 
@@ -79,6 +76,7 @@ absl::Status Factory::open() {
   context.runner->add(make_score_kind(context));
   context.runner->add(flow::make_pipeline_kind(*context.metadata, *context.runner, *context.clock,
                                                *context.ids, *steps_));
+  TRY(open_log());
   TRY(host_.open());
   TRY(drop_forgotten_uploads(context));
   TRY(settle_runs(context));
@@ -87,7 +85,32 @@ absl::Status Factory::open() {
   return absl::OkStatus();
 }
 
+absl::Status Factory::open_log() {
+  Context& context = *context_;
+  const size_t writers = context.options.prediction_threads + 1;  // And the scorer of shadows.
+  TRY(context.log, feedback::Log::open({.directory = context.home->log() / "predictions",
+                                        .writers = writers,
+                                        .durability = context.options.durability,
+                                        .full_disk = context.options.full_disk,
+                                        .files = context.files,
+                                        .clock = context.clock}));
+  for (const feedback::LogFault& fault : context.log->recovery().faults) {
+    base::log_error("a file of the prediction log is damaged; what is whole was kept",
+                    {{"file", fault.file.filename().string()},
+                     {"offset", fault.offset},
+                     {"reason", fault.reason},
+                     {"copy", fault.kept_as.string()}});
+  }
+  context.predictions = std::make_unique<serve::PredictionLog>(*context.log, writers);
+  shadows_ = std::make_unique<serve::ShadowScorer>(*context.clock, context.predictions.get());
+  predict_context_.shadows = shadows_.get();
+  predict_context_.log = context.predictions.get();
+  return absl::OkStatus();
+}
+
 void Factory::stop() {
+  shadows_.reset();
+
   sweeper_.reset();
   if (context_->runner != nullptr) {
     context_->runner->stop();

@@ -119,6 +119,13 @@ class Factory final : public App {
                                             std::string_view version) override;
   std::string open_inference_server_metadata() override;
 
+  bool has_uncommitted_predictions() override;
+  void commit_predictions(std::function<void(absl::Status)> done) override;
+  void add_outcomes(std::string_view project, std::string_view endpoint, std::string_view body,
+                    std::function<void(absl::StatusOr<std::string>)> done) override;
+  absl::StatusOr<base::Json> prediction(const std::string& project, const std::string& endpoint,
+                                        const std::string& id) override;
+
   absl::StatusOr<base::Json> list_pipelines(const std::string& project,
                                             const ListRequest& request) override;
   absl::StatusOr<base::Json> pipeline(const std::string& project, const std::string& name) override;
@@ -153,6 +160,7 @@ class Factory final : public App {
   std::filesystem::path new_temporary_file() const;
   // DuckDB for small questions in the server itself; made when first needed.
   absl::StatusOr<table::Engine*> query_engine();
+  absl::Status open_log();
   // The jobs that a use case started, as the API shows them.
   absl::StatusOr<base::Json> submit(flow::NewJob job);
   // Commits what `plan` makes of the endpoint's body at this moment, and gives the endpoint.
@@ -171,7 +179,7 @@ class Factory final : public App {
   std::unique_ptr<PipelineSteps> steps_;
   Queries queries_;
   base::Limits limits_;
-  serve::ShadowScorer shadows_;
+  std::unique_ptr<serve::ShadowScorer> shadows_;  // From open() to stop().
   serve::PredictContext predict_context_;
   serve::Registry registry_;
   EndpointHost host_;
@@ -182,5 +190,8 @@ class Factory final : public App {
   std::mutex deploy_mutex_;              // Endpoints are changed one at a time.
   base::Time started_at_;
 };
+
+// NOT_FOUND; `what` is what the caller's protocol calls it.
+absl::Status no_such_endpoint(std::string_view name, std::string_view what = "endpoint");
 
 }  // namespace cromford::app

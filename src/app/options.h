@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "feedback/log.h"
+
 namespace cromford::app {
 
 struct Options {
@@ -22,6 +24,9 @@ struct Options {
   uint64_t query_memory_bytes = uint64_t{512} << 20;  // For rows, exports and diffs in the server.
   uint64_t temporary_bytes_max = uint64_t{64} << 30;  // Disk that one job may spill to.
   bool allow_private_urls = false;                    // Whether URLs may lead to private addresses.
+  size_t prediction_threads = 16;  // How many threads will answer predictions, at most.
+  feedback::Durability durability = feedback::Durability::kKernel;
+  feedback::FullDisk full_disk = feedback::FullDisk::kAnswer;
 };
 
 }  // namespace cromford::app

@@ -16,11 +16,6 @@ serve::Scratch& scratch() {
   return memory;
 }
 
-absl::Status no_such_endpoint(std::string_view what, std::string_view name) {
-  return base::not_found(fmt::format("there is no {} '{}'", what, name),
-                         "list what is served: cromford endpoint list");
-}
-
 // Names of columns are the users' own.
 std::string label_value(std::string_view text) {
   std::string out;
@@ -46,6 +41,11 @@ void append_unseen(const serve::Variant& variant, std::string_view labels, std::
 
 }  // namespace
 
+absl::Status no_such_endpoint(std::string_view name, std::string_view what) {
+  return base::not_found(fmt::format("there is no {} '{}'", what, name),
+                         "list what is served: cromford endpoint list");
+}
+
 absl::Status too_long_here() {
   return serve::too_long_here();
 }
@@ -59,7 +59,7 @@ absl::Status Factory::predict_json(std::string_view project, std::string_view en
                                    std::string& out) {
   const serve::Lease served = registry_.find(project, endpoint);
   if (!served) {
-    return no_such_endpoint("endpoint", endpoint);
+    return no_such_endpoint(endpoint);
   }
   return serve::predict_json(
       predict_context_, *served,
@@ -71,7 +71,7 @@ absl::Status Factory::open_inference_infer(std::string_view model, std::string_v
                                            std::string& out) {
   const serve::Lease served = registry_.find_model(model);
   if (!served) {
-    return no_such_endpoint("model", model);
+    return no_such_endpoint(model, "model");
   }
   return serve::open_inference_infer(
       predict_context_, *served,
@@ -83,7 +83,7 @@ absl::StatusOr<std::string> Factory::open_inference_metadata(std::string_view mo
                                                              std::string_view version) {
   const serve::Lease served = registry_.find_model(model);
   if (!served) {
-    return no_such_endpoint("model", model);
+    return no_such_endpoint(model, "model");
   }
   return serve::open_inference_metadata(*served, model, version);
 }
@@ -92,7 +92,7 @@ absl::StatusOr<bool> Factory::open_inference_ready(std::string_view model,
                                                    std::string_view version) {
   const serve::Lease served = registry_.find_model(model);
   if (!served) {
-    return no_such_endpoint("model", model);
+    return no_such_endpoint(model, "model");
   }
   TRY(serve::open_inference_ready(*served, version));
   return true;

@@ -11,13 +11,16 @@
 
 #include <absl/status/statusor.h>
 
+#include <functional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "app/app.h"
 #include "http/events.h"
 #include "http/metrics.h"
 #include "http/route.h"
+#include "http/server.h"
 
 namespace cromford::http {
 
@@ -26,6 +29,19 @@ std::span<const Route> api_routes();
 
 // The OpenAPI 3.1 document, as JSON text.
 std::string_view openapi_document();
+
+// Answers wait until the predictions that they give are logged.
+class PredictionGate final : public AnswerGate {
+ public:
+  explicit PredictionGate(app::App& app) : app_(app) {}
+  bool is_shut() override { return app_.has_uncommitted_predictions(); }
+  void pass(std::function<void(absl::Status)> done) override {
+    app_.commit_predictions(std::move(done));
+  }
+
+ private:
+  app::App& app_;
+};
 
 // What the handlers need; all must outlive the router.
 struct ApiSurroundings {

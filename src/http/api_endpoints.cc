@@ -24,6 +24,20 @@ absl::Status predict(app::App& app, Request& request, Response& response) {
                                    request.body, ignore_unknown, request.on_loop, response.body));
 }
 
+// Its answer comes once the outcomes are on disk, together with those of other requests.
+absl::Status outcomes(app::App& app, Request& request, Response& response) {
+  response.later = [&](std::function<void(absl::Status)> done) {
+    app.add_outcomes(request.parameter("project"), request.parameter("name"), request.body,
+                     [&response, done = std::move(done)](absl::StatusOr<std::string> body) {
+                       if (body.ok()) {
+                         response.body = *std::move(body);
+                       }
+                       done(body.status());
+                     });
+  };
+  return absl::OkStatus();
+}
+
 absl::Status split(app::App& app, Request& request, Response& response) {
   TRY(const app::IfMatch tag, if_match(request));
   TRY(const base::Json body, json_object(request.body));
@@ -80,6 +94,13 @@ void add_endpoint_handlers(const ApiSurroundings& api, Handlers& handlers) {
   add("split_endpoint", split);
   add("promote_endpoint", promote);
   add("rollback_endpoint", rollback);
+  add("get_prediction", [](app::App& a, Request& q, Response& r) -> absl::Status {
+    TRY(const base::Json document,
+        a.prediction(project(q), name(q), std::string(q.parameter("prediction_id"))));
+    return answer(r, document);
+  });
+  handlers.emplace("add_outcomes",
+                   [&app = api.app](Request& q, Response& r) { return outcomes(app, q, r); });
   // Its names are checked where endpoints are looked up, without another pass over the path.
   handlers.emplace("predict",
                    [&app = api.app](Request& q, Response& r) { return predict(app, q, r); });

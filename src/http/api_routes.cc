@@ -141,6 +141,8 @@ constexpr auto kRoutes = std::to_array<Route>({
     post(CROMFORD_ENDPOINTS "/{name}:split", "split_endpoint"),
     verb(CROMFORD_ENDPOINTS "/{name}:promote", "promote_endpoint"),
     verb(CROMFORD_ENDPOINTS "/{name}:rollback", "rollback_endpoint"),
+    predict(CROMFORD_ENDPOINTS "/{name}:outcomes", "add_outcomes"),
+    get(CROMFORD_ENDPOINTS "/{name}/predictions/{prediction_id}", "get_prediction"),
     predict(CROMFORD_ENDPOINTS "/{name}:predict", "predict", "unknown"),
 
     get(CROMFORD_PIPELINES, "list_pipelines", kListQuery),

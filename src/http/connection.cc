@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <exception>
 #include <future>
@@ -230,6 +231,9 @@ Task<void> Connection::serve() {
       response_.clear();
       status = co_await handle();
     }
+    if (status.ok() && response_.later) {
+      status = co_await answer_later();
+    }
     if (status.ok() && request_.on_loop && loop_.must_hold_answers()) {
       status = co_await loop_.end_of_turn();
     }
@@ -240,6 +244,25 @@ Task<void> Connection::serve() {
   drop_body();
   co_await answer();
   finish_request();
+}
+
+// Until the response is filled.
+Task<absl::Status> Connection::answer_later() {
+  const auto start = [this](auto handler) {
+    auto resume = std::make_shared<decltype(handler)>(std::move(handler));
+    const auto done = [resume, executor = loop_.executor()](absl::Status status) {
+      asio::post(executor, [resume, status = std::move(status)] { std::move (*resume)(status); });
+    };
+    if (request_.on_loop) {
+      response_.later(done);
+    } else if (!shared_.scoring.submit([this, done] { response_.later(done); })) {
+      done(too_busy());
+    }
+  };
+  const absl::Status status =
+      co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(absl::Status)>(
+          start, kAwait);
+  co_return status;
 }
 
 // Returns once what this thread's handlers wrote is safe.

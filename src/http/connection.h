@@ -81,6 +81,9 @@ struct Shared {
 // 413, naming the limit.
 absl::Status body_too_long(uint64_t bytes_max);
 
+// 503: the threads for this have more to do than they may put off.
+absl::Status too_busy();
+
 // Whether a program could listen there that shares the port with nobody.
 absl::Status check_free(const asio::ip::tcp::endpoint& endpoint);
 
@@ -182,6 +185,7 @@ class Connection {
   absl::Status invoke();
   absl::Status invoke_once();
   Task<absl::Status> handle();
+  Task<absl::Status> answer_later();
   void drop_body();
   void finish_request();
   void set_phase(Phase phase, std::chrono::nanoseconds timeout);

@@ -92,6 +92,12 @@ struct Connection::EventState {
 };
 
 // Runs `work` on the pool while the connection waits; false when the pool takes no more.
+absl::Status too_busy() {
+  return with_retry_after(
+      base::unavailable("the server has too much to do at this moment", "try again in a moment"),
+      1);
+}
+
 Task<bool> Connection::offload(WorkerPool& pool, std::function<void()> work) {
   bool taken = true;
   auto start = [&](auto handler) {
@@ -117,9 +123,7 @@ Task<absl::Status> Connection::offload_status(WorkerPool& pool,
   absl::Status status;
   const bool taken = co_await offload(pool, [&] { status = work(); });
   if (!taken) {
-    co_return with_retry_after(
-        base::unavailable("the server has too much to do at this moment", "try again in a moment"),
-        1);
+    co_return too_busy();
   }
   co_return status;
 }

@@ -170,6 +170,17 @@ class FakeApp final : public app::App {
     out += R"({"model_name":"late","outputs":[]})";
     return note("infer", std::string(m), std::string(v)).status();
   }
+  bool has_uncommitted_predictions() override { return false; }
+  void commit_predictions(std::function<void(absl::Status)> done) override {
+    done(absl::OkStatus());
+  }
+  void add_outcomes(std::string_view p, std::string_view n, std::string_view bytes,
+                    std::function<void(absl::StatusOr<std::string>)> done) override {
+    seen = bytes;
+    const Answer noted = note("outcomes", std::string(p), std::string(n));
+    done(noted.ok() ? absl::StatusOr<std::string>(R"({"accepted":0})") : noted.status());
+  }
+  Answer prediction(Text p, Text n, Text id) override { return note("prediction", p, n, id); }
   absl::StatusOr<std::string> open_inference_metadata(std::string_view m,
                                                       std::string_view v) override {
     const Answer noted = note("metadata", std::string(m), std::string(v));

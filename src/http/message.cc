@@ -48,6 +48,7 @@ void Response::clear() {
   too_long_here = false;
   allow.clear();
   file.reset();
+  later = nullptr;
   events.reset();
 }
 

@@ -122,6 +122,9 @@ struct Response {
   bool too_long_here = false;
   std::vector<std::string_view> allow;  // Methods, for 405.
   std::optional<FileBody> file;         // Sent instead of `body`.
+  // Where the answer comes later: called once, with what is to be called (once, from any thread)
+  // when the response is filled. No thread waits meanwhile.
+  std::function<void(std::function<void(absl::Status)> done)> later;
   std::unique_ptr<EventStream> events;  // Sent instead of `body`, until either side ends it.
 
   // As new, keeping the memory of `body`.

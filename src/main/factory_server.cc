@@ -70,11 +70,17 @@ std::string new_token() {
   return base::to_base64url({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
+int loop_threads(const Config& config) {
+  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  return config.http_threads > 0 ? config.http_threads : std::min(cores, kLoopThreadsMax);
+}
+
 class Running final : public FactoryServer {
  public:
   Running(std::unique_ptr<app::App> app, std::string owner_token)
       : app_(std::move(app)),
         answers_(*app_),
+        gate_(*app_),
         metrics_(http::api_routes()),
         owner_token_(std::move(owner_token)) {}
   ~Running() override { stop(); }
@@ -82,9 +88,7 @@ class Running final : public FactoryServer {
   absl::Status listen(const Config& config) {
     http::ServerOptions options;
     options.listen = config.listen;
-    const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-    options.loop_threads =
-        config.http_threads > 0 ? config.http_threads : std::min(cores, kLoopThreadsMax);
+    options.loop_threads = loop_threads(config);
     options.spool_directory = app_->spool_directory();
     options.token = config.token;
     options.owner_token = owner_token_;
@@ -95,7 +99,7 @@ class Running final : public FactoryServer {
     TRY(http::Router router, http::api_router({*app_, metrics_, open_events(app_->events())}));
     TRY(server_, http::Server::start(options, std::move(router),
                                      {base::system_clock(), base::system_entropy(),
-                                      base::system_files(), metrics_, &answers_}));
+                                      base::system_files(), metrics_, &answers_, &gate_}));
     return app_->announce(server_->address(), owner_token_);
   }
 
@@ -118,6 +122,7 @@ class Running final : public FactoryServer {
  private:
   std::unique_ptr<app::App> app_;
   NoteLog answers_;
+  http::PredictionGate gate_;
   http::Metrics metrics_;
   std::string owner_token_;
   std::unique_ptr<http::Server> server_;
@@ -135,7 +140,9 @@ absl::StatusOr<std::unique_ptr<FactoryServer>> FactoryServer::start(
                         .jobs_at_once = config.jobs_at_once,
                         .job_memory_bytes = config.job_memory_bytes,
                         .query_memory_bytes = config.query_memory_bytes,
-                        .allow_private_urls = config.allow_private_urls}));
+                        .allow_private_urls = config.allow_private_urls,
+                        // Each loop, and as many threads again for what takes longer.
+                        .prediction_threads = 2 * static_cast<size_t>(loop_threads(config))}));
   auto running = std::make_unique<Running>(std::move(app), new_token());
   TRY(running->listen(config));
   return std::unique_ptr<FactoryServer>(std::move(running));

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "serve/json_text.h"
+#include "serve/prediction_log.h"
 
 namespace cromford::serve {
 namespace {
@@ -116,6 +117,11 @@ absl::StatusOr<std::shared_ptr<const Endpoint>> Endpoint::create(EndpointSpec sp
   endpoint->refused_ = before != nullptr ? before->refused_ : std::make_shared<TrafficCounters>();
   for (VariantSpec& variant : spec.variants) {
     endpoint->variants_.push_back(prepare(std::move(variant), before));
+    if (spec.log != nullptr) {
+      Variant& prepared = endpoint->variants_.back();
+      prepared.log_layout =
+          spec.log->declare(variant_layout(endpoint->project_, endpoint->name_, prepared.spec));
+    }
   }
   endpoint->share_traffic();
   endpoint->index_keys();

@@ -24,6 +24,8 @@
 
 namespace cromford::serve {
 
+class PredictionLog;
+
 enum class Role : uint8_t {
   kChampion,    // Answers its share of the rows; the one that others are measured against.
   kChallenger,  // Answers its share of the rows.
@@ -44,6 +46,7 @@ struct EndpointSpec {
   std::string project;
   std::string name;
   std::vector<VariantSpec> variants;
+  PredictionLog* log = nullptr;  // Where its predictions are logged; null: nowhere.
 };
 
 // A variant as it serves.
@@ -55,6 +58,7 @@ struct Variant {
   // Ready-made pieces of answers: `"model_version":3,"value":` and, per class, `"NAME"` as JSON.
   std::string version_json;
   std::vector<std::string> class_json;
+  uint32_t log_layout = 0;  // The number that the log knows it by, where there is one.
 };
 
 class Endpoint {

@@ -96,6 +96,7 @@ class Inference {
     const size_t chosen = addressed ? *addressed : endpoint_.choose(first_id);
     const Variant& variant = endpoint_.variants()[chosen];
     TRY(read_outputs(*variant.spec.package));
+    memory_.times.clear();
     memory_.assign_all(endpoint_, chosen, row_count_);
     if (request_.quick_only && estimated_work_ns(endpoint_, memory_, false) > kQuickWorkNs) {
       return too_long_here();

@@ -187,12 +187,17 @@ class Request {
     });
   }
 
-  absl::Status read_at() const {
+  absl::Status read_at() {
+    memory_.times.clear();
     if (!fields_[2].there) {
       return absl::OkStatus();
     }
-    return for_each_text(fields_[2],
-                         [](size_t, std::string_view text) { return base::parse_time(text).ok(); });
+    memory_.times.resize(row_count_);
+    return for_each_text(fields_[2], [this](size_t index, std::string_view text) {
+      const absl::StatusOr<base::Time> time = base::parse_time(text);
+      memory_.times[index] = time.value_or(base::Time());
+      return time.ok();
+    });
   }
 
   absl::Status read_rows() {

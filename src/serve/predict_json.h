@@ -23,6 +23,7 @@
 
 namespace cromford::serve {
 
+class PredictionLog;
 class ShadowScorer;
 
 // What every request shares.
@@ -31,6 +32,7 @@ struct PredictContext {
   base::Clock& clock;   // Measures latencies.
   const base::Limits& limits;
   ShadowScorer* shadows = nullptr;  // Without it, shadows are not scored.
+  PredictionLog* log = nullptr;     // Without it, predictions are not logged.
 };
 
 // About as long as the loop of a server may be held up by one request.
@@ -47,11 +49,10 @@ struct PredictJsonRequest {
   bool quick_only = false;      // Refuses what takes long, see too_long_here().
 };
 
-// Appends the answer to `out`, and counts the request. Each row is answered by the version that its
-// id chooses; shadows score all rows.
-// INVALID_ARGUMENT where the body is wrong: the message names the row and the column, and
-// base::field_errors() gives JSON pointers into the body (the first twenty). After an error `out`
-// is as it was.
+// Appends the answer to `out`, counts the request, and adds its rows to the log of predictions.
+// Each row is answered by the version that its id chooses; shadows score all rows. INVALID_ARGUMENT
+// where the body is wrong: the message names the row and the column, and base::field_errors() gives
+// JSON pointers into the body (the first twenty). After an error `out` is as it was.
 absl::Status predict_json(const PredictContext& context, const Endpoint& endpoint,
                           const PredictJsonRequest& request, Scratch& scratch, std::string& out);
 

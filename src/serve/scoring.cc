@@ -1,8 +1,13 @@
 #include "serve/scoring.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <limits>
+#include <span>
 #include <utility>
+
+#include "base/log.h"
 
 namespace cromford::serve {
 namespace {
@@ -10,60 +15,6 @@ namespace {
 constexpr size_t kIdBytes = 26;  // Of base::IdSource.
 
 }  // namespace
-
-void RowColumns::reset(const model::Contract& contract, size_t row_count) {
-  row_count_ = row_count;
-  places_.resize(contract.size());
-  views_.resize(contract.size());
-  size_t number_count = 0;
-  size_t text_count = 0;
-  for (size_t i = 0; i < contract.size(); ++i) {
-    const bool is_text = contract[i].type == model::InputType::kText;
-    size_t& count = is_text ? text_count : number_count;
-    places_[i] = {is_text, count};
-    count += row_count;
-  }
-  numbers_.assign(number_count, std::numeric_limits<double>::quiet_NaN());
-  texts_.assign(text_count, std::string_view());
-  point_views();
-}
-
-void RowColumns::point_views() {
-  for (size_t i = 0; i < places_.size(); ++i) {
-    const Place place = places_[i];
-    if (place.is_text) {
-      views_[i] = {.texts = {texts_.data() + place.start, row_count_}};
-    } else {
-      views_[i] = {.numbers = {numbers_.data() + place.start, row_count_}};
-    }
-  }
-}
-
-void RowColumns::copy_from(const RowColumns& other, std::string& texts) {
-  row_count_ = other.row_count_;
-  places_ = other.places_;
-  numbers_ = other.numbers_;
-  texts_ = other.texts_;
-  views_.resize(places_.size());
-  point_views();
-  size_t bytes = 0;
-  for (const std::string_view text : texts_) {
-    bytes += text.size();
-  }
-  texts.clear();
-  texts.reserve(bytes);  // So that what is pointed to does not move.
-  for (std::string_view& text : texts_) {
-    if (text.data() != nullptr) {
-      const size_t start = texts.size();
-      texts += text;
-      text = {texts.data() + start, text.size()};
-    }
-  }
-}
-
-void RowColumns::shrink() {
-  *this = RowColumns();
-}
 
 void Scratch::Impl::generate_ids(base::IdSource& source, size_t row_count) {
   generated_ids.clear();
@@ -123,8 +74,55 @@ bool is_good_id(std::string_view id, size_t bytes_max) {
   });
 }
 
-void score_shadows(ShadowScorer& scorer, const Endpoint& endpoint, Scratch::Impl& memory) {
+absl::Status log_row(feedback::PredictionWriter& writer, const LoggedRow& logged,
+                     const RowColumns& rows, const model::Predictions& predictions, size_t row,
+                     RowValues& scratch) {
+  rows.copy_row(row, scratch);
+  feedback::PredictionRecord record{
+      .layout = logged.layout,
+      .id = logged.id,
+      .event_time = logged.event_time,
+      .arrival_time = logged.arrival_time,
+      .request_id = base::current_request_id(),
+      .latency_us = static_cast<uint32_t>(std::min<uint64_t>(logged.latency_ns / 1000, UINT32_MAX)),
+      .numbers = scratch.numbers,
+      .texts = scratch.texts};
+  std::array<double, 3> value{};
+  if (predictions.class_count > 0) {
+    record.answer =
+        predictions.probabilities.subspan(row * predictions.class_count, predictions.class_count);
+    record.label = static_cast<int32_t>(predictions.classes[row]);
+  } else {
+    value[0] = predictions.values[row];
+    record.answer = std::span(value).first(1);
+    if (!predictions.lower.empty()) {
+      value = {value[0], predictions.lower[row], predictions.upper[row]};
+      record.answer = value;
+    }
+  }
+  return writer.add(record);
+}
+
+absl::Status log_answered(const PredictContext& context, const Endpoint& endpoint,
+                          Scratch::Impl& memory, uint64_t latency_ns) {
+  TRY(feedback::PredictionWriter* const writer, context.log->writer());
+  const base::Time now = context.clock.now();
+  for (size_t row = 0; row < memory.ids.size(); ++row) {
+    const Scratch::Impl::Target target = memory.targets[row];
+    const Lane& lane = memory.lanes[target.variant];
+    const LoggedRow logged{.layout = endpoint.variants()[target.variant].log_layout,
+                           .id = memory.ids[row],
+                           .event_time = memory.times.empty() ? now : memory.times[row],
+                           .arrival_time = now,
+                           .latency_ns = latency_ns};
+    TRY(log_row(*writer, logged, lane.rows, lane.predictions, target.row, memory.row_values));
+  }
+  return absl::OkStatus();
+}
+
+void score_shadows(const PredictContext& context, const Endpoint& endpoint, Scratch::Impl& memory) {
   const std::vector<Variant>& variants = endpoint.variants();
+  const base::Time now = context.clock.now();
   for (size_t v = 0; v < variants.size(); ++v) {
     if (variants[v].spec.role != Role::kShadow || memory.counts[v] > 0) {
       continue;
@@ -132,7 +130,7 @@ void score_shadows(ShadowScorer& scorer, const Endpoint& endpoint, Scratch::Impl
     if (memory.lane(v).failed) {
       variants[v].counters->count({.failed = true});
     } else {
-      scorer.add(variants[v], memory.lane(v).rows);
+      context.shadows->add(variants[v], memory.lane(v).rows, memory.ids, memory.times, now);
     }
   }
 }

@@ -18,51 +18,21 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
+#include "base/status.h"
+#include "feedback/prediction_writer.h"
 #include "model/package.h"
 #include "model/row_batch.h"
 #include "serve/endpoint.h"
 #include "serve/json_body.h"
 #include "serve/predict_json.h"
+#include "serve/prediction_log.h"
+#include "serve/row_columns.h"
 #include "serve/scratch.h"
 #include "serve/shadow_scorer.h"
 #include "serve/tensor.h"
 
 namespace cromford::serve {
-
-// Columns of rows for whatever contract the next request needs; unlike model::RowBuffer it is not
-// bound to one.
-class RowColumns {
- public:
-  // All values missing.
-  void reset(const model::Contract& contract, size_t row_count);
-  void set(size_t row, size_t column, const model::Value& value) {
-    const Place place = places_[column];
-    if (place.is_text) {
-      texts_[place.start + row] = value.text.empty() ? std::string_view() : value.text;
-    } else {
-      numbers_[place.start + row] = value.number;
-    }
-  }
-  model::RowBatch batch() const { return {row_count_, views_}; }
-  size_t row_count() const { return row_count_; }
-  void shrink();
-  // Becomes a copy of `other` whose texts stand in `texts`, which must outlive the rows.
-  void copy_from(const RowColumns& other, std::string& texts);
-
- private:
-  void point_views();
-
-  struct Place {
-    bool is_text;
-    size_t start;  // Of the column within numbers_ or texts_.
-  };
-
-  size_t row_count_ = 0;
-  std::vector<Place> places_;
-  std::vector<double> numbers_;
-  std::vector<std::string_view> texts_;
-  std::vector<model::ColumnView> views_;
-};
 
 // What one version has to do in one request.
 struct Lane {
@@ -87,6 +57,7 @@ struct Scratch::Impl {
   std::deque<Lane> lanes;  // One per variant of the endpoint.
   std::string generated_ids;
   std::vector<std::string_view> ids;  // One per row.
+  std::vector<base::Time> times;      // Event times, one per row; empty: now.
   std::vector<Target> targets;        // One per row.
   std::vector<uint32_t> counts;       // Rows per variant.
   std::vector<Tensor> tensors;
@@ -94,6 +65,7 @@ struct Scratch::Impl {
   uint64_t stamp = 0;
   model::Workspace explain_workspace;
   model::Explanation explanation;
+  RowValues row_values;  // On its way into the log.
 
   Lane& lane(size_t variant) {
     while (lanes.size() <= variant) {
@@ -119,10 +91,25 @@ struct Scratch::Impl {
 bool is_good_id(std::string_view id, size_t bytes_max);
 
 // Hands all rows to the scorer of shadows, for every shadow. Shadows never change an answer.
-void score_shadows(ShadowScorer& scorer, const Endpoint& endpoint, Scratch::Impl& memory);
+void score_shadows(const PredictContext& context, const Endpoint& endpoint, Scratch::Impl& memory);
 
 // What the rows of the request will cost, roughly, in nanoseconds of one core.
 double estimated_work_ns(const Endpoint& endpoint, const Scratch::Impl& memory, bool with_reasons);
+
+// Adds the rows that were answered to the log.
+absl::Status log_answered(const PredictContext& context, const Endpoint& endpoint,
+                          Scratch::Impl& memory, uint64_t latency_ns);
+// Adds one row's prediction to the log.
+struct LoggedRow {
+  uint32_t layout = 0;
+  std::string_view id;
+  base::Time event_time;
+  base::Time arrival_time;
+  uint64_t latency_ns = 0;
+};
+absl::Status log_row(feedback::PredictionWriter& writer, const LoggedRow& logged,
+                     const RowColumns& rows, const model::Predictions& predictions, size_t row,
+                     RowValues& scratch);
 
 // Counts the answered request for every version that had rows of it.
 void count_answered(const Endpoint& endpoint, const Scratch::Impl& memory, uint64_t latency_ns);
@@ -135,15 +122,22 @@ absl::Status answer_and_count(const PredictContext& context, const Endpoint& end
                               std::string& out) {
   constexpr size_t kKeptBodyBytes = size_t{1} << 20;
   const auto start = context.clock.monotonic();
+  const size_t out_bytes = out.size();
   absl::Status status = work.answer(out);
+  const auto latency_ns = static_cast<uint64_t>((context.clock.monotonic() - start).count());
+  if (status.ok() && context.log != nullptr) {
+    status = log_answered(context, endpoint, memory, latency_ns);
+  }
   if (status.ok()) {
-    const auto latency = context.clock.monotonic() - start;
-    count_answered(endpoint, memory, static_cast<uint64_t>(latency.count()));
+    count_answered(endpoint, memory, latency_ns);
     if (endpoint.has_shadows() && context.shadows != nullptr) {
-      score_shadows(*context.shadows, endpoint, memory);
+      score_shadows(context, endpoint, memory);
     }
-  } else if (!is_too_long_here(status)) {
-    endpoint.refused().count({.failed = true});
+  } else {
+    out.resize(out_bytes);
+    if (!is_too_long_here(status)) {
+      endpoint.refused().count({.failed = true});
+    }
   }
   if (body_bytes > kKeptBodyBytes) {
     memory.shrink();

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/log.h"
+#include "base/status.h"
 #include "serve/scoring.h"
 
 namespace cromford::serve {
@@ -19,11 +21,17 @@ constexpr int kNiceOfTheThread = 10;  // Requests come first.
 struct ShadowScorer::Work {
   std::shared_ptr<const model::Package> package;
   std::shared_ptr<TrafficCounters> counters;
+  uint32_t log_layout = 0;
   RowColumns rows;
-  std::string texts;  // What `rows` refers to.
+  std::string texts;            // What `rows` refers to.
+  std::vector<size_t> id_ends;  // Within `ids`.
+  std::string ids;
+  std::vector<base::Time> times;
+  base::Time arrival;
 };
 
-ShadowScorer::ShadowScorer(base::Clock& clock) : clock_(clock), thread_([this] { run(); }) {}
+ShadowScorer::ShadowScorer(base::Clock& clock, PredictionLog* log)
+    : clock_(clock), log_(log), thread_([this] { run(); }) {}
 
 ShadowScorer::~ShadowScorer() {
   {
@@ -34,7 +42,9 @@ ShadowScorer::~ShadowScorer() {
   thread_.join();
 }
 
-void ShadowScorer::add(const Variant& variant, const RowColumns& rows) {
+void ShadowScorer::add(const Variant& variant, const RowColumns& rows,
+                       std::span<const std::string_view> ids, std::span<const base::Time> times,
+                       base::Time arrival) {
   std::unique_ptr<Work> work;
   {
     const std::scoped_lock lock(mutex_);
@@ -53,7 +63,16 @@ void ShadowScorer::add(const Variant& variant, const RowColumns& rows) {
   }
   work->package = variant.spec.package;
   work->counters = variant.counters;
+  work->log_layout = variant.log_layout;
   work->rows.copy_from(rows, work->texts);
+  work->ids.clear();
+  work->id_ends.clear();
+  for (const std::string_view id : ids) {
+    work->ids += id;
+    work->id_ends.push_back(work->ids.size());
+  }
+  work->times.assign(times.begin(), times.end());
+  work->arrival = arrival;
   {
     const std::scoped_lock lock(mutex_);
     waiting_.push_back(std::move(work));
@@ -96,12 +115,34 @@ void ShadowScorer::run() {
 void ShadowScorer::score(Work& work) {
   const auto start = clock_.monotonic();
   const model::Predictions predictions = work.package->predict(work.rows.batch(), workspace_);
-  const auto duration = clock_.monotonic() - start;
-  work.counters->count({.rows = work.rows.row_count(),
-                        .latency_ns = static_cast<uint64_t>(duration.count()),
-                        .unseen = predictions.unseen});
+  const auto latency_ns = static_cast<uint64_t>((clock_.monotonic() - start).count());
+  work.counters->count(
+      {.rows = work.rows.row_count(), .latency_ns = latency_ns, .unseen = predictions.unseen});
+  if (log_ != nullptr) {
+    if (const absl::Status status = log(work, predictions, latency_ns); !status.ok()) {
+      base::log_warning("what a shadow answered is not logged",
+                        {{"error", base::describe(status)}});
+    }
+  }
   work.package.reset();
   work.counters.reset();
+}
+
+absl::Status ShadowScorer::log(const Work& work, const model::Predictions& predictions,
+                               uint64_t latency_ns) {
+  TRY(feedback::PredictionWriter* const writer, log_->writer());
+  size_t start = 0;
+  for (size_t row = 0; row < work.rows.row_count(); ++row) {
+    const size_t end = work.id_ends[row];
+    const LoggedRow logged{.layout = work.log_layout,
+                           .id = std::string_view(work.ids).substr(start, end - start),
+                           .event_time = work.times.empty() ? work.arrival : work.times[row],
+                           .arrival_time = work.arrival,
+                           .latency_ns = latency_ns};
+    start = end;
+    TRY(log_row(*writer, logged, work.rows, predictions, row, row_));
+  }
+  return writer->flush();
 }
 
 }  // namespace cromford::serve

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "serve/scoring.h"
 #include "serve/serve_fixture_test.h"
@@ -18,6 +21,10 @@ class ShadowScorerTest : public ServeFixture {
          {.model = "late", .version = 4, .package = late_package(0.02), .role = Role::kShadow}});
   }
   const Variant& shadow() const { return late_->variants()[1]; }
+  void add(ShadowScorer& scorer, const RowColumns& rows) const {
+    const std::vector<std::string_view> ids(rows.row_count(), "id");
+    scorer.add(shadow(), rows, ids, {}, base::Time());
+  }
   Traffic counted() const { return shadow().counters->read(); }
 
   std::shared_ptr<const Endpoint> late_;
@@ -31,7 +38,7 @@ TEST_F(ShadowScorerTest, ScoresACopyOfTheRows) {
     RowColumns rows;
     rows.reset(contract, 3);
     rows.set(1, 0, {.text = nowhere});
-    scorer.add(shadow(), rows);
+    add(scorer, rows);
     nowhere.assign(nowhere.size(), 'x');  // What the request's memory becomes.
     rows.reset(contract, 1);
   }
@@ -49,7 +56,7 @@ TEST_F(ShadowScorerTest, CountsWhatItLeavesOut) {
   ShadowScorer scorer(clock_);
   // Each fills the queue alone, so one that comes while another waits is left out.
   while (counted().left_out == 0 && added < 1000 * rows.row_count()) {
-    scorer.add(shadow(), rows);
+    add(scorer, rows);
     added += rows.row_count();
   }
   scorer.wait_until_idle();
@@ -63,7 +70,7 @@ TEST_F(ShadowScorerTest, EndsWithWorkWaiting) {
   {
     ShadowScorer scorer(clock_);
     for (int i = 0; i < 5; ++i) {
-      scorer.add(shadow(), rows);
+      add(scorer, rows);
     }
   }
   EXPECT_LE(counted().rows, 50'000U);
