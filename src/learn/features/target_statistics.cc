@@ -1,6 +1,7 @@
 #include "learn/features/target_statistics.h"
 
 #include <algorithm>
+#include <numeric>
 #include <string_view>
 #include <unordered_map>
 
@@ -11,6 +12,8 @@ namespace {
 
 constexpr double kImaginaryRows = 10;
 constexpr uint32_t kInnerFolds = 5;
+
+constexpr uint32_t kStretches = 8;
 
 std::vector<uint32_t> codes_of_rows(const table::Column& column, const Problem& problem,
                                     const model::Dictionary& dictionary) {
@@ -39,8 +42,8 @@ std::vector<uint32_t> codes_of_rows(const table::Column& column, const Problem& 
 
 TargetStatistics::TargetStatistics(const table::Table& table, const Problem& problem,
                                    const FeaturePlan& plan, std::vector<double> targets,
-                                   std::span<const uint64_t> keys)
-    : problem_(problem), keys_(keys), targets_(std::move(targets)) {
+                                   StatisticUnits units)
+    : problem_(problem), units_(units), targets_(std::move(targets)) {
   for (const StatisticSlot& slot : plan.statistics) {
     const model::Dictionary& dictionary = plan.dictionaries[slot.dictionary];
     const table::Column& column = table.columns()[problem.fields[slot.field].column];
@@ -67,8 +70,34 @@ void TargetStatistics::add_row(const Slot& slot, uint32_t position, Sums& sums) 
 
 // Depends on the row only, so that it is the same in every run.
 uint32_t TargetStatistics::inner_fold(uint32_t position) const {
-  const uint64_t key = keys_.empty() ? position : keys_[position];
+  const uint64_t key = units_.keys.empty() ? position : units_.keys[position];
   return static_cast<uint32_t>(mix_key(key, kInnerFolds) % kInnerFolds);
+}
+
+std::vector<uint32_t> TargetStatistics::parts_of(std::span<const uint32_t> positions) const {
+  std::vector<uint32_t> parts(positions.size());
+  for (size_t i = 0; i < parts.size(); ++i) {
+    parts[i] = inner_fold(positions[i]);
+  }
+  if (units_.moments.empty()) {
+    return parts;
+  }
+  std::vector<uint32_t> order(positions.size());
+  std::iota(order.begin(), order.end(), 0U);
+  const auto moment = [&](uint32_t i) { return units_.moments[positions[i]]; };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](uint32_t a, uint32_t b) { return moment(a) < moment(b); });
+  uint32_t stretch = 0;
+  for (size_t rank = 0; rank < order.size(); ++rank) {
+    // Rows of one moment do not teach each other.
+    if (rank == 0 || moment(order[rank]) != moment(order[rank - 1])) {
+      stretch = static_cast<uint32_t>(rank * kStretches / order.size());
+    }
+    if (stretch > 0) {
+      parts[order[rank]] = kInnerFolds + stretch - 1;
+    }
+  }
+  return parts;
 }
 
 std::vector<float> TargetStatistics::smooth(const Slot& slot, const Sums& sums,
@@ -123,27 +152,30 @@ void TargetStatistics::look_up(const StatisticTables& tables, uint32_t position,
 
 std::vector<float> TargetStatistics::out_of_fold(std::span<const uint32_t> positions) const {
   std::vector<float> values(positions.size() * width_);
+  const std::vector<uint32_t> parts = parts_of(positions);
+  constexpr uint32_t part_count = kInnerFolds + kStretches - 1;
   size_t offset = 0;
   for (const Slot& slot : slots_) {
     const size_t cells = slot.table_rows * (slot.width + size_t{1});
-    std::vector<Sums> of_fold(kInnerFolds, Sums(cells, 0.0));
+    std::vector<Sums> of_part(part_count, Sums(cells, 0.0));
     Sums all(cells, 0.0);
-    for (const uint32_t position : positions) {
-      add_row(slot, position, all);
-      add_row(slot, position, of_fold[inner_fold(position)]);
+    for (size_t i = 0; i < positions.size(); ++i) {
+      add_row(slot, positions[i], all);
+      add_row(slot, positions[i], of_part[parts[i]]);
     }
     std::vector<std::vector<float>> tables;
-    for (uint32_t fold = 0; fold < kInnerFolds; ++fold) {
-      Sums others(cells, 0.0);
-      for (uint32_t other = 0; other < kInnerFolds; ++other) {
-        for (size_t c = 0; c < cells && other != fold; ++c) {
-          others[c] += of_fold[other][c];
+    for (uint32_t part = 0; part < part_count; ++part) {
+      // An inner fold from the others, a stretch of time from all before it.
+      Sums known(cells, 0.0);
+      for (uint32_t other = 0; other < std::max(part, kInnerFolds); ++other) {
+        for (size_t c = 0; c < cells && other != part; ++c) {
+          known[c] += of_part[other][c];
         }
       }
-      tables.push_back(smooth(slot, others, all));
+      tables.push_back(smooth(slot, known, all));
     }
     for (size_t i = 0; i < positions.size(); ++i) {
-      const std::vector<float>& table = tables[inner_fold(positions[i])];
+      const std::vector<float>& table = tables[parts[i]];
       for (uint32_t j = 0; j < slot.width; ++j) {
         values[i * width_ + offset + j] = table[size_t{slot.codes[positions[i]]} * slot.width + j];
       }

@@ -7,12 +7,13 @@
 // follow the split: rows that share every side (a group, copies, a moment) are in one of them,
 // since the rows to come will know nothing of their own either.
 //
-// By time too, moments are dealt to the inner folds without regard to their order. Were each
-// stretch of time learned from those before it, the values of a category would tell when a row
-// happened, which trees learn by heart, and early rows would have poorer values than rows in
-// service ever have.
+// Given the moments, only the past teaches: each stretch of time is learned from those before it,
+// and the first one by inner folds of its own. That is right where what a category means soon
+// passes (a till that was tampered with). Elsewhere it costs much: early rows have poorer values
+// than rows in service, and the values tell when a row happened, which trees learn by heart. So
+// the workbench tries both.
 //
-//   TargetStatistics statistics(table, problem, plan, targets, split.keys);
+//   TargetStatistics statistics(table, problem, plan, targets, {.keys = split.keys});
 //   StatisticTables tables = statistics.fit(fold.train);      // for new rows
 //   statistics.look_up(tables, i, out);                       // of a row of another part
 //   statistics.out_of_fold(fold.train);                       // of the rows that were fitted on
@@ -34,14 +35,20 @@ struct StatisticTables {
   std::vector<std::vector<float>> of_slot;
 };
 
+// By position; both may be empty. Rows of one key are in one inner fold; rows of one moment do not
+// teach each other, and none teaches an earlier one but in the first stretch.
+struct StatisticUnits {
+  std::span<const uint64_t> keys = {};
+  std::span<const double> moments = {};
+};
+
 class TargetStatistics {
  public:
   // `targets` are what is averaged for binary and regression (one for each row of the problem);
-  // multiclass uses the classes. Rows of equal `keys` (by position, see split.h; empty: each row is
-  // alone) are in one inner fold. The table and plan are read here only; problem and keys must
+  // multiclass uses the classes. The table and plan are read here only; problem and units must
   // outlive it.
   TargetStatistics(const table::Table& table, const Problem& problem, const FeaturePlan& plan,
-                   std::vector<double> targets, std::span<const uint64_t> keys = {});
+                   std::vector<double> targets, StatisticUnits units = {});
 
   bool empty() const { return slots_.empty(); }
   // Features of all slots together.
@@ -69,10 +76,13 @@ class TargetStatistics {
   void add_row(const Slot& slot, uint32_t position, Sums& sums) const;
   // Drawn towards the mean of `sums`, or of `all` where these are empty.
   std::vector<float> smooth(const Slot& slot, const Sums& sums, const Sums& all) const;
+  // Which part each of the positions is in: an inner fold, or from kInnerFolds on a later stretch
+  // of time.
+  std::vector<uint32_t> parts_of(std::span<const uint32_t> positions) const;
   uint32_t inner_fold(uint32_t position) const;
 
   const Problem& problem_;
-  std::span<const uint64_t> keys_;
+  StatisticUnits units_;
   std::vector<double> targets_;
   std::vector<Slot> slots_;
   std::vector<uint32_t> features_;

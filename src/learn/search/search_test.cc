@@ -7,6 +7,7 @@
 #include <cmath>
 #include <memory>
 #include <new>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -27,12 +28,43 @@ struct Bed {
   Pace pace{base::system_clock(), std::nullopt, {}};
   std::unique_ptr<Workbench> bench;
 
-  Bed(table::Table rows, const char* target) : table(std::move(rows)) {
-    problem = *understand(table, {.target = target});
+  Bed(table::Table rows, const char* target, const char* time = "") : table(std::move(rows)) {
+    problem = *understand(table, {.target = target, .time_column = time});
     split = *split_rows(table, problem, {});
     bench = *Workbench::create(table, problem, split, {}, pace);
   }
 };
+
+// 200 shops over 300 days. Either each has its own share of bad sales for good; or one in two is
+// tampered with for 30 days, and it passes.
+table::Table shop_table(bool passes) {
+  base::Random random(3);
+  constexpr int64_t days = 300;
+  std::vector<double> share;
+  std::vector<int64_t> from;
+  for (int shop = 0; shop < 200; ++shop) {
+    share.push_back(random.uniform());
+    from.push_back(static_cast<int64_t>(random.below(days)));
+  }
+  std::vector<std::string> shops;
+  std::vector<int64_t> day;
+  std::vector<int64_t> bad;
+  for (int64_t row = 0; row < 12000; ++row) {
+    const size_t shop = random.below(200);
+    const int64_t today = row * days / 12000;
+    const bool tampered = shop % 2 == 0 && today >= from[shop] && today < from[shop] + 30;
+    shops.push_back("s" + std::to_string(shop));
+    day.push_back(today);
+    bad.push_back(random.uniform() < (passes ? (tampered ? 0.9 : 0.02) : share[shop]) ? 1 : 0);
+  }
+  return table_of({text_column("shop", shops), integer_column("day", table::ColumnType::kDate, day),
+                   integer_column("bad", table::ColumnType::kBoolean, bad)});
+}
+
+TEST(WorkbenchTest, OnlyThePastTeachesWhereWhatCategoriesMeanPasses) {
+  EXPECT_FALSE(Bed(shop_table(false), "bad", "day").bench->only_past_teaches());
+  EXPECT_TRUE(Bed(shop_table(true), "bad", "day").bench->only_past_teaches());
+}
 
 TEST(SpecTest, DependsOnItsNumberAndSeedOnly) {
   const SearchOptions options{.seed = 4};

@@ -13,6 +13,8 @@ namespace cromford::learn {
 namespace {
 
 constexpr size_t kAuditionRows = 30000;
+// Rare categories and rare targets tell only in many rows whether their order matters.
+constexpr size_t kInnerFoldRows = 100000;
 constexpr size_t kAuditionCells = 2000000;  // About a second of one core.
 
 double log_loss_of_row(std::span<const double> margins, double label) {
@@ -65,6 +67,7 @@ absl::Status Workbench::prepare(const Pace& pace) {
   if (options_.with_boosting) {
     TRY(choose_link(pace));
     TRY(choose_trends(pace));
+    TRY(choose_inner_folds(pace));
   }
   for (const Fold& fold : split_.folds) {
     TRY(pace.cancel().check());
@@ -83,7 +86,11 @@ void Workbench::set_targets() {
       target = std::log1p(std::max(target, 0.0));
     }
   }
-  statistics_ = std::make_unique<TargetStatistics>(table_, problem_, plan_, targets_, split_.keys);
+  StatisticUnits units{.keys = split_.keys};
+  if (only_past_teaches_) {
+    units.moments = split_.moments;
+  }
+  statistics_ = std::make_unique<TargetStatistics>(table_, problem_, plan_, targets_, units);
 }
 
 void Workbench::set_scored() {
@@ -351,12 +358,12 @@ double Workbench::loss(std::span<const uint32_t> positions, std::span<const doub
 
 // A short fit on the first fold, judged on the scale of the answer: the ground of choices that all
 // trials share.
-absl::StatusOr<double> Workbench::audition(const Pace& pace) const {
+absl::StatusOr<double> Workbench::audition(const Pace& pace, size_t rows_max) const {
   const Fold& fold = split_.folds.front();
   const double cells = static_cast<double>(kAuditionCells) *
                        (pace.timed() ? std::min(1.0, pace.budget_s() / 20) : 1.0);
   const size_t rows = std::clamp<size_t>(
-      static_cast<size_t>(cells) / (plan_.tree_features.size() * outputs()), 1000, kAuditionRows);
+      static_cast<size_t>(cells) / (plan_.tree_features.size() * outputs()), 1000, rows_max);
   const std::vector<uint32_t> train = sample_rows(fold.train, rows, 3);
   const std::vector<uint32_t> valid = sample_rows(fold.valid, rows, 4);
   TRY(const auto data, boosting_train(train, options_.threads));
@@ -409,10 +416,10 @@ absl::Status Workbench::choose_link(const Pace& pace) {
   if (lowest < 0 || highest < 10 || mean < 1.15 * sorted[middle]) {
     return absl::OkStatus();
   }
-  TRY(const double plain, audition(pace));
+  TRY(const double plain, audition(pace, kAuditionRows));
   link_ = model::Link::kLog1p;
   set_targets();
-  TRY(const double logarithmic, audition(pace));
+  TRY(const double logarithmic, audition(pace, kAuditionRows));
   if (!(logarithmic < 0.995 * plain)) {
     link_ = model::Link::kIdentity;
     set_targets();
@@ -426,7 +433,7 @@ absl::Status Workbench::choose_trends(const Pace& pace) {
     return absl::OkStatus();
   }
   const std::vector<uint32_t> all = plan_.tree_features;
-  TRY(const double with, audition(pace));
+  TRY(const double with, audition(pace, kAuditionRows));
   std::erase_if(plan_.tree_features, [&trends](uint32_t feature) {
     return std::find(trends.begin(), trends.end(), feature) != trends.end();
   });
@@ -434,9 +441,24 @@ absl::Status Workbench::choose_trends(const Pace& pace) {
     plan_.tree_features = all;
     return absl::OkStatus();
   }
-  TRY(const double without, audition(pace));
+  TRY(const double without, audition(pace, kAuditionRows));
   if (with < 0.995 * without) {
     plan_.tree_features = all;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Workbench::choose_inner_folds(const Pace& pace) {
+  if (split_.moments.empty() || statistics_->empty()) {
+    return absl::OkStatus();
+  }
+  TRY(const double unordered, audition(pace, kInnerFoldRows));
+  only_past_teaches_ = true;
+  set_targets();
+  TRY(const double forward, audition(pace, kInnerFoldRows));
+  if (!(forward < 0.995 * unordered)) {
+    only_past_teaches_ = false;
+    set_targets();
   }
   return absl::OkStatus();
 }

@@ -102,6 +102,8 @@ class Workbench {
   // How much longer the final fit takes than that of a fold, with a margin.
   double refit_factor() const;
   const TargetStatistics& statistics() const { return *statistics_; }
+  // Whether each row's statistics are learned from earlier rows only; by time, where it pays.
+  bool only_past_teaches() const { return only_past_teaches_; }
 
  private:
   Workbench(const table::Table& table, const Problem& problem, const Split& split,
@@ -115,7 +117,8 @@ class Workbench {
   absl::Status prepare_fold(const Fold& fold, FoldData& data) const;
   absl::Status choose_link(const Pace& pace);
   absl::Status choose_trends(const Pace& pace);
-  absl::StatusOr<double> audition(const Pace& pace) const;
+  absl::Status choose_inner_folds(const Pace& pace);
+  absl::StatusOr<double> audition(const Pace& pace, size_t rows_max) const;
   absl::StatusOr<std::unique_ptr<BoostingData>> boosting_rows(std::span<const uint32_t> positions,
                                                               std::span<const float> statistics,
                                                               bool quantised, size_t threads) const;
@@ -129,6 +132,7 @@ class Workbench {
   model::Link link_ = model::Link::kIdentity;
   metric::MetricInfo ranked_by_{};
   std::vector<double> targets_;
+  bool only_past_teaches_ = false;
   std::unique_ptr<TargetStatistics> statistics_;
   Matrix trees_;                    // Of split.work, in its order.
   std::vector<uint32_t> place_of_;  // Of each position, its row in trees_.
