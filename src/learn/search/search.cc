@@ -8,11 +8,11 @@
 #include <mutex>
 #include <new>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "base/random.h"
 #include "base/status.h"
+#include "learn/parallel.h"
 #include "learn/size.h"
 
 namespace cromford::learn {
@@ -146,14 +146,9 @@ class Searcher {
       : bench_(bench), options_(options), pace_(pace) {}
 
   absl::StatusOr<std::vector<Trial>> run() {
-    std::vector<std::jthread> helpers;
     TRY(const Trial baseline, run_trial(bench_, {}, pace_, options_.seed));
     keep(baseline);
-    for (size_t i = 1; i < options_.threads; ++i) {
-      helpers.emplace_back([this] { work(); });
-    }
-    work();
-    helpers.clear();
+    in_turn(options_.threads, options_.threads, [this](size_t) { work(); });
     TRY(status_);
     std::sort(trials_.begin(), trials_.end(),
               [](const Trial& a, const Trial& b) { return a.spec.number < b.spec.number; });
@@ -252,7 +247,8 @@ class Searcher {
     return trial_seconds / static_cast<double>(bench_.folds().size()) * options_.refit_factor;
   }
 
-  // On whichever thread memory runs out, the search says so and ends.
+  // On whichever thread memory runs out, the search says so and ends; it ends as well for whatever
+  // else a library throws, which in_turn() takes to the calling thread.
   void work() {
     try {
       while (const std::optional<TrialSpec> spec = take()) {
@@ -262,6 +258,9 @@ class Searcher {
       }
     } catch (const std::bad_alloc&) {
       end(memory_ran_out());
+    } catch (...) {
+      end(base::internal("a trial failed"));
+      throw;
     }
   }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <memory>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -106,6 +107,24 @@ TEST(SearchTest, MemoryThatRunsOutOnAHelperIsSaid) {
   EXPECT_THAT(search(*bed.bench, options, pace),
               cromford::testing::StatusIs(absl::StatusCode::kResourceExhausted,
                                           ::testing::HasSubstr("memory")));
+}
+
+// What else is thrown on a helper reaches the caller, once all threads are done.
+TEST(SearchTest, ExceptionsOfHelpersReachTheCaller) {
+  const Bed bed(binary_table(200, 2), "late");
+  Pace pace(base::system_clock(), std::nullopt, {});
+  const std::thread::id caller = std::this_thread::get_id();
+  SearchOptions options{.trials = 40, .threads = 3};
+  size_t done = 0;
+  options.done = [&](const Trial&) {
+    ++done;
+    if (std::this_thread::get_id() != caller) {
+      throw std::length_error("too long");
+    }
+    return false;
+  };
+  EXPECT_THROW((void)search(*bed.bench, options, pace), std::length_error);
+  EXPECT_LT(done, 30U) << "the others end too";
 }
 
 // While one thread writes a checkpoint, the others go on: the checkpoint waits until further trials
