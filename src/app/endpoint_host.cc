@@ -130,6 +130,7 @@ absl::Status EndpointHost::remove(const store::DocumentKey& key, int64_t expecte
 std::vector<EndpointHost::Degraded> EndpointHost::degraded() const {
   const std::scoped_lock lock(mutex_);
   std::vector<Degraded> all;
+  all.reserve(degraded_.size());
   for (const auto& [name, reason] : degraded_) {
     all.push_back({.project = name.first,
                    .name = name.second,

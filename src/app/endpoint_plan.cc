@@ -69,7 +69,7 @@ std::string variant_name(const base::Json& variant) {
 // The key under which the weights name a variant, or "": its number, or model and number.
 absl::StatusOr<std::string> share_key(const base::Json& endpoint, const base::Json& variant,
                                       const base::Json& weights) {
-  const std::string name = variant_name(variant);
+  std::string name = variant_name(variant);
   if (weights.contains(name)) {
     return name;
   }

@@ -170,7 +170,7 @@ absl::StatusOr<flow::Job> submit_train_job(const Context& context, const std::st
                                {"settings", train.settings},
                                {"warnings", base::Json::array()},
                                {"trials", base::Json::array()}};
-  const absl::Status created =
+  absl::Status created =
       context.metadata
           ->commit({store::Write::put({project, "run", id}, base::dump_json(document),
                                       store::kMustNotExist)})

@@ -151,6 +151,7 @@ class ScoreVisitor final : public table::ChunkVisitor {
 
   absl::Status visit(const table::Chunk& chunk) override {
     std::vector<table::Column> columns;
+    columns.reserve(schema_.columns.size());
     for (size_t c = 0; c < schema_.columns.size(); ++c) {
       columns.push_back(column_of(schema_.columns[c], chunk.column(c), chunk.row_count()));
     }
@@ -191,6 +192,7 @@ absl::StatusOr<std::vector<std::string>> check_columns(const table::Schema& sche
                                                        const model::Package& package,
                                                        const base::Json& input) {
   std::vector<std::string> names;
+  names.reserve(schema.columns.size());
   for (const table::ColumnSchema& column : schema.columns) {
     names.push_back(column.name);
   }

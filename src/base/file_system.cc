@@ -232,7 +232,7 @@ absl::Status write_atomically(FileSystem& files, const Path& path, std::string_v
     TRY(file->close());
     return files.rename(temporary, path);
   };
-  const absl::Status status = write();
+  absl::Status status = write();
   if (!status.ok()) {
     (void)files.remove(temporary);
     return status;

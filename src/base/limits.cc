@@ -37,7 +37,7 @@ constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kMinute = 60 * kSecond;
 constexpr int64_t kHour = 60 * kMinute;
 constexpr int64_t kDay = 24 * kHour;
-constexpr int64_t kDurationMax = 200 * 365 * kDay;
+constexpr int64_t kDurationMax = int64_t{200} * 365 * kDay;
 
 constexpr std::array kDurationUnits{
     Unit{"ns", 1},      Unit{"us", 1'000}, Unit{"ms", 1'000'000}, Unit{"s", kSecond},
@@ -187,7 +187,8 @@ std::string format_duration(nanoseconds duration) {
     return fmt::format("{}ms", count / 1'000'000);
   }
   if (count < 10 * kSecond) {
-    return short_number(static_cast<double>(count / 100'000'000) / 10, 1) + "s";
+    const int64_t tenths = count / 100'000'000;
+    return short_number(static_cast<double>(tenths) / 10, 1) + "s";
   }
   if (count < 2 * kMinute) {
     return fmt::format("{}s", count / kSecond);

@@ -112,7 +112,7 @@ absl::StatusOr<VersionedName> parse_versioned_name(std::string_view what, std::s
     return invalid(fmt::format("'{}' is not a version of a {}", clip_utf8(version, 40), what),
                    fmt::format("write {0}@1, {0}@2, ..., or {0} for the newest", result.name));
   }
-  result.version = *number;
+  result.version = number;
   return result;
 }
 

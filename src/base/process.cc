@@ -269,7 +269,7 @@ uint64_t tree_bytes(const std::string& root) {
       continue;
     }
     for (const std::string& thread : *threads) {
-      const std::string children = read_proc(tasks + "/" + thread + "/children");
+      const std::string children = read_proc(fmt::format("{}/{}/children", tasks, thread));
       for (const std::string_view child : split(trim(children), ' ')) {
         if (!child.empty()) {
           processes.emplace_back(child);
@@ -469,7 +469,7 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::spawn(ProcessOptions
       [raw = state.get(), launch = std::move(launch), started = std::move(started)]() mutable {
         raw->run(std::move(launch), std::move(started));
       });
-  const absl::Status status = start.get();
+  absl::Status status = start.get();
   if (!status.ok()) {
     state->thread.join();
     return status;

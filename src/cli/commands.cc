@@ -62,32 +62,37 @@ std::vector<Command> server_commands() {
   };
 }
 
+Command dataset_add_command() {
+  return {
+      "dataset add",
+      "a new version from files, a URL or standard input",
+      {{"NAME"}, {"FILE|URL|-", WordKind::kFile, true, true}},
+      {{"--format",
+        "FORMAT",
+        "where the name does not tell",
+        WordKind::kText,
+        false,
+        false,
+        {"csv", "tsv", "json", "jsonl", "parquet", "arff"}},
+       {"--query", "SQL", "shape the rows; the files are the table `input`"},
+       {"--append", "", "add the rows to those of the newest version"},
+       {"--key", "COLUMNS", "columns (a,b) that must identify a row, also among those there"},
+       {"--checks", "FILE", "rules for the rows, a list in YAML or JSON", WordKind::kFile},
+       detach("print the job's id and do not wait")},
+      {{"dataset add orders orders.csv", "types, separators and dates are found"},
+       {"dataset add orders may.csv june.csv --append", "more rows, a new version"},
+       {"dataset add late flights.parquet --query \"select *, delay >= 15 as late from input\"",
+        "shaped by SQL"},
+       {"zcat log.csv.gz | cromford dataset add log - --checks rules.yaml",
+        "from a pipe, checked"}},
+      "Rows that cannot be read go to quarantine with their reason. The same rows as those of the "
+      "newest version make no new one.",
+      dataset_add};
+}
+
 std::vector<Command> dataset_commands() {
   return {
-      {"dataset add",
-       "a new version from files, a URL or standard input",
-       {{"NAME"}, {"FILE|URL|-", WordKind::kFile, true, true}},
-       {{"--format",
-         "FORMAT",
-         "where the name does not tell",
-         WordKind::kText,
-         false,
-         false,
-         {"csv", "tsv", "json", "jsonl", "parquet", "arff"}},
-        {"--query", "SQL", "shape the rows; the files are the table `input`"},
-        {"--append", "", "add the rows to those of the newest version"},
-        {"--key", "COLUMNS", "columns (a,b) that must identify a row, also among those there"},
-        {"--checks", "FILE", "rules for the rows, a list in YAML or JSON", WordKind::kFile},
-        detach("print the job's id and do not wait")},
-       {{"dataset add orders orders.csv", "types, separators and dates are found"},
-        {"dataset add orders may.csv june.csv --append", "more rows, a new version"},
-        {"dataset add late flights.parquet --query \"select *, delay >= 15 as late from input\"",
-         "shaped by SQL"},
-        {"zcat log.csv.gz | cromford dataset add log - --checks rules.yaml",
-         "from a pipe, checked"}},
-       "Rows that cannot be read go to quarantine with their reason. The same rows as those of the "
-       "newest version make no new one.",
-       dataset_add},
+      dataset_add_command(),
       list_command("dataset list", "all datasets",
                    {{"dataset list", "newest versions with rows and sizes"},
                     {"dataset list --filter \"row_count>100000\" --order-by \"updated_at desc\"",
@@ -183,6 +188,35 @@ std::vector<Command> train_commands() {
   };
 }
 
+Command predict_command() {
+  return {
+      "predict",
+      "score a file or a dataset, of any size",
+      {},
+      {{"--model", "NAME[@V]", "the model to ask", WordKind::kModel},
+       {"--endpoint", "NAME", "or the champion of an endpoint", WordKind::kEndpoint},
+       {"--input", "FILE", "the rows: CSV, JSON, Parquet; - is standard input", WordKind::kFile},
+       {"--dataset", "NAME[@V]", "or the rows of a dataset", WordKind::kDataset},
+       {"--where", "SQL", "with --dataset: only rows that fulfil the condition"},
+       {"--output", "FILE", "CSV or Parquet by its name; - is standard output", WordKind::kFile,
+        false, true},
+       {"--explain", "K", "add the K strongest reasons of each row", WordKind::kInteger},
+       {"--unknown",
+        "WHAT",
+        "what to do with columns that the model does not know (refuse)",
+        WordKind::kText,
+        false,
+        false,
+        {"refuse", "ignore"}}},
+      {{"predict --model late --input new.csv --output scored.csv", "one line for each row"},
+       {"predict --endpoint late --input new.parquet --output scored.parquet --explain 3",
+        "with reasons"},
+       {"predict --model late --dataset flights --where \"date > '2001-06-30'\" --output -",
+        "to standard output"}},
+      {},
+      predict};
+}
+
 std::vector<Command> model_commands() {
   return {
       list_command("model list", "all models", {{"model list", "names, tasks, newest versions"}},
@@ -232,31 +266,7 @@ std::vector<Command> model_commands() {
       one_word("model delete", "delete a model with all its versions", {"NAME", WordKind::kModel},
                {{"model delete late", "asks first"}, {"--yes model delete late", "for scripts"}},
                model_delete),
-      {"predict",
-       "score a file or a dataset, of any size",
-       {},
-       {{"--model", "NAME[@V]", "the model to ask", WordKind::kModel},
-        {"--endpoint", "NAME", "or the champion of an endpoint", WordKind::kEndpoint},
-        {"--input", "FILE", "the rows: CSV, JSON, Parquet; - is standard input", WordKind::kFile},
-        {"--dataset", "NAME[@V]", "or the rows of a dataset", WordKind::kDataset},
-        {"--where", "SQL", "with --dataset: only rows that fulfil the condition"},
-        {"--output", "FILE", "CSV or Parquet by its name; - is standard output", WordKind::kFile,
-         false, true},
-        {"--explain", "K", "add the K strongest reasons of each row", WordKind::kInteger},
-        {"--unknown",
-         "WHAT",
-         "what to do with columns that the model does not know (refuse)",
-         WordKind::kText,
-         false,
-         false,
-         {"refuse", "ignore"}}},
-       {{"predict --model late --input new.csv --output scored.csv", "one line for each row"},
-        {"predict --endpoint late --input new.parquet --output scored.parquet --explain 3",
-         "with reasons"},
-        {"predict --model late --dataset flights --where \"date > '2001-06-30'\" --output -",
-         "to standard output"}},
-       {},
-       predict},
+      predict_command(),
   };
 }
 

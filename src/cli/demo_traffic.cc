@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <cmath>
 #include <mutex>
 #include <thread>
 
@@ -76,7 +77,7 @@ double LoadResult::latency_us(double level) const {
     return 0;
   }
   const auto last = static_cast<double>(latencies_us.size() - 1);
-  return latencies_us[static_cast<size_t>(level * last + 0.5)];
+  return latencies_us[static_cast<size_t>(std::llround(level * last))];
 }
 
 std::optional<std::string> take_field(std::string& object, std::string_view name) {
@@ -150,6 +151,7 @@ absl::StatusOr<LoadResult> send_rows(Session& session, const std::string& path,
   }
   const auto start = base::system_clock().monotonic();
   std::vector<std::thread> threads;
+  threads.reserve(clients.size());
   for (const auto& client : clients) {
     threads.emplace_back([&load, &client] { run_connection(*client, load); });
   }

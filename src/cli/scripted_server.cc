@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <optional>
 
 #include "base/text.h"
@@ -119,8 +120,10 @@ ScriptedServer::ScriptedServer() {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t length = sizeof address;
-  ::bind(listener_, reinterpret_cast<sockaddr*>(&address), length);
-  ::listen(listener_, 64);
+  if (listener_ < 0 || ::bind(listener_, reinterpret_cast<sockaddr*>(&address), length) != 0 ||
+      ::listen(listener_, 64) != 0) {
+    std::abort();  // No test can go on without it.
+  }
   ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length);
   port_ = ntohs(address.sin_port);
   on("GET /healthz", {200, "ok", "text/plain"});
@@ -154,7 +157,7 @@ std::string ScriptedServer::url() const {
   return "http://" + address();
 }
 
-void ScriptedServer::on(const std::string& what, ScriptedAnswer answer) {
+void ScriptedServer::on(const std::string& what, const ScriptedAnswer& answer) {
   on(what, [answer](const SeenRequest&) { return answer; });
 }
 

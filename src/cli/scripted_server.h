@@ -51,7 +51,7 @@ class ScriptedServer {
 
   // `what` is "METHOD /path". Several answers for the same are given one after the other, the last
   // one for ever. What nobody scripted is answered with 404.
-  void on(const std::string& what, ScriptedAnswer answer);
+  void on(const std::string& what, const ScriptedAnswer& answer);
   void on(const std::string& what, Handler handler);
 
   std::vector<SeenRequest> requests() const;

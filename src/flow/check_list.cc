@@ -136,6 +136,7 @@ Json read_check(Problems& problems, const YamlNode& node, const KeyPath& path) {
   }
   rule.done();
   std::vector<std::string> keys;
+  keys.reserve(kCheckKinds.size());
   for (const CheckKind& kind : kCheckKinds) {
     keys.emplace_back(kind.key);
   }
