@@ -301,10 +301,12 @@ void add_parameter(duckdb_scalar_function function, duckdb_type type) {
 }  // namespace
 
 bool RowTap::fits(const Schema& schema) {
-  return std::none_of(schema.columns.begin(), schema.columns.end(), [](const ColumnSchema& column) {
-    const std::string name = base::lower(column.name);
-    return name == kRowNumber || name == kSeen;
-  });
+  const bool has_name =
+      std::any_of(schema.columns.begin(), schema.columns.end(), [](const ColumnSchema& column) {
+        const std::string name = base::lower(column.name);
+        return name == kRowNumber || name == kSeen;
+      });
+  return !has_name && schema.columns.size() <= kColumnsMax;
 }
 
 RowTap::RowTap(Schema schema, RowTapOptions options) : state_(std::make_unique<State>()) {

@@ -42,7 +42,11 @@ class RowTap {
  public:
   static constexpr std::string_view kRowNumber = "cromford row number";
 
-  // Whether rows of this schema can be seen: none of its names is one that the tap needs.
+  // The engine looks at all arguments of a function again for each of them.
+  static constexpr size_t kColumnsMax = 300;
+
+  // Whether rows of this schema can be seen: there are not too many columns, and none of them has a
+  // name that the tap needs.
   static bool fits(const Schema& schema);
 
   RowTap(Schema schema, RowTapOptions options);

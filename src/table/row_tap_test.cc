@@ -160,7 +160,9 @@ TEST_F(RowTapTest, EndsTheQueryWithTheErrorOfAVisitorOrTheSink) {
   EXPECT_THAT(full.status(), StatusIs(absl::StatusCode::kResourceExhausted));
 }
 
-TEST_F(RowTapTest, NeedsTwoNames) {
+TEST_F(RowTapTest, NeedsTwoNamesAndNotTooManyColumns) {
+  EXPECT_TRUE(RowTap::fits({std::vector<ColumnSchema>(RowTap::kColumnsMax)}));
+  EXPECT_FALSE(RowTap::fits({std::vector<ColumnSchema>(RowTap::kColumnsMax + 1)}));
   EXPECT_TRUE(RowTap::fits(schema_));
   EXPECT_FALSE(RowTap::fits({{{"Cromford Row Number", ColumnType::kText}}}));
   EXPECT_FALSE(RowTap::fits({{{"cromford row seen", ColumnType::kText}}}));
