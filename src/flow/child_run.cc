@@ -26,7 +26,7 @@ using std::chrono::nanoseconds;
 constexpr nanoseconds kLookInterval = std::chrono::milliseconds(50);
 constexpr int kNice = 5;  // Answering predictions comes first.
 constexpr size_t kStageBytesMax = 200;
-constexpr size_t kDetailBytesMax = 64 * 1024;
+constexpr size_t kDetailBytesMax = size_t{64} << 10;
 
 enum class Ending { kNone, kAsked, kTimeOut };
 
@@ -157,6 +157,7 @@ ChildOutcome run_child(const ChildRun& run, base::Clock& clock, const ChildToken
   const ProcessResult process = watch(**child, run, clock, tokens, ending);
   absl::StatusOr<std::string> result =
       base::system_files().read(run.work_dir / "result.json", run.result_bytes_max);
+  const absl::Status result_status = result.status();
   if (result.ok()) {
     outcome.result = *std::move(result);
   }
@@ -167,8 +168,8 @@ ChildOutcome run_child(const ChildRun& run, base::Clock& clock, const ChildToken
   } else if (ending == Ending::kAsked) {
     outcome.status = base::cancelled("it was cancelled");
   } else if (outcome.result.empty()) {
-    outcome.status = absl::IsResourceExhausted(result.status())
-                         ? base::annotate(result.status(), "the result of the worker")
+    outcome.status = absl::IsResourceExhausted(result_status)
+                         ? base::annotate(result_status, "the result of the worker")
                          : base::internal("the worker process ended without a result",
                                           "the job's log may say more");
   }
