@@ -228,6 +228,13 @@ class App {
   virtual void add_outcomes(std::string_view project, std::string_view endpoint,
                             std::string_view body,
                             std::function<void(absl::StatusOr<std::string>)> done) = 0;
+  // Outcomes from an uploaded file with the columns id, value and at, which is taken over with the
+  // job. `format` is one of an import's; empty: find out.
+  virtual absl::StatusOr<base::Json> start_outcomes(const std::string& project,
+                                                    const std::string& endpoint,
+                                                    const std::string& format,
+                                                    const std::string& source_name,
+                                                    const std::filesystem::path& spooled_file) = 0;
   // A prediction with its outcome.
   virtual absl::StatusOr<base::Json> prediction(const std::string& project,
                                                 const std::string& endpoint,

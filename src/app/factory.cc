@@ -8,6 +8,7 @@
 
 #include "app/evaluate_kind.h"
 #include "app/import_kind.h"
+#include "app/outcomes_kind.h"
 #include "app/pipeline_steps.h"
 #include "app/resources.h"
 #include "app/train_kind.h"
@@ -74,6 +75,7 @@ absl::Status Factory::open() {
   context.runner->add(make_train_kind(context));
   context.runner->add(make_evaluate_kind(context));
   context.runner->add(make_score_kind(context));
+  context.runner->add(make_outcomes_kind(context, registry_));
   context.runner->add(flow::make_pipeline_kind(*context.metadata, *context.runner, *context.clock,
                                                *context.ids, *steps_));
   TRY(open_log());

@@ -123,6 +123,10 @@ class Factory final : public App {
   void commit_predictions(std::function<void(absl::Status)> done) override;
   void add_outcomes(std::string_view project, std::string_view endpoint, std::string_view body,
                     std::function<void(absl::StatusOr<std::string>)> done) override;
+  absl::StatusOr<base::Json> start_outcomes(const std::string& project, const std::string& endpoint,
+                                            const std::string& format,
+                                            const std::string& source_name,
+                                            const std::filesystem::path& spooled_file) override;
   absl::StatusOr<base::Json> prediction(const std::string& project, const std::string& endpoint,
                                         const std::string& id) override;
 

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "app/factory.h"
+#include "app/import_kind.h"
+#include "app/uploads.h"
 #include "base/status.h"
 #include "serve/outcome_json.h"
 #include "serve/prediction_log.h"
@@ -113,6 +115,33 @@ void Factory::add_outcomes(std::string_view project, std::string_view endpoint,
         done(receipt.ok() ? absl::StatusOr<std::string>(serve::outcome_answer(*receipt, ids))
                           : receipt.status());
       });
+}
+
+absl::StatusOr<base::Json> Factory::start_outcomes(const std::string& project,
+                                                   const std::string& endpoint,
+                                                   const std::string& format,
+                                                   const std::string& source_name,
+                                                   const std::filesystem::path& spooled_file) {
+  TRY(check_import_format(format));
+  if (!registry_.find(project, endpoint)) {
+    return no_such_endpoint(endpoint);
+  }
+  const std::string id = context_->ids->next();
+  TRY(const std::filesystem::path kept, keep_upload(*context_, spooled_file, id));
+  absl::StatusOr<base::Json> job =
+      submit({.project = project,
+              .kind = "outcomes",
+              .title = fmt::format("outcomes of {} from {}", endpoint,
+                                   source_name.empty() ? "an upload" : source_name),
+              .payload = base::dump_json({{"endpoint", endpoint},
+                                          {"input_format", format},
+                                          {"source_name", source_name},
+                                          {"spooled_file", kept.string()}}),
+              .id = id});
+  if (!job.ok()) {
+    drop_upload(*context_, kept);
+  }
+  return job;
 }
 
 absl::StatusOr<base::Json> Factory::prediction(const std::string& project,

@@ -79,6 +79,38 @@ TEST_F(FeedbackTest, AShadowIsNotFoundUnderTheEndpointsIds) {
   EXPECT_EQ(found["model"], "a");
 }
 
+TEST_F(FeedbackTest, OutcomesComeFromAFile) {
+  runner().workers["outcomes"] = read_outcomes;
+  predict(R"({"rows":[{"distance":600},{"distance":700}],"ids":["1","2"]})");
+  const auto upload = [this](const std::string& text) {
+    const std::filesystem::path file = factory().spool_directory() / "outcomes.csv";
+    EXPECT_OK(base::write_atomically(base::system_files(), file, text));
+    const auto job = factory().start_outcomes("default", "late", "", "outcomes.csv", file);
+    EXPECT_OK(job);
+    return runner().wait("default", job->value("id", ""), {}).value();
+  };
+  const std::string text = "id,value,at\n1,true,2001-02-01 13:00:00\n2,false,\n3,maybe,\n";
+  flow::Job done = upload(text);
+  ASSERT_OK(done.error);
+  base::Json result = base::parse_json(done.result).value();
+  EXPECT_EQ(result["joined"], 2) << done.result;
+  EXPECT_EQ(result["rejected_count"], 1);
+  EXPECT_EQ(result["rejected"][0]["row"], 3);
+  EXPECT_EQ(result["rejected"][0]["id"], "3");
+  ASSERT_OK_AND_ASSIGN(const base::Json found, factory().prediction("default", "late", "1"));
+  EXPECT_EQ(found["outcome"]["value"], "true");
+  EXPECT_EQ(found["outcome"]["at"], "2001-02-01T13:00:00Z");
+  // The same once more changes nothing, as after a crash.
+  done = upload(text);
+  result = base::parse_json(done.result).value();
+  EXPECT_EQ(result["duplicates"], 2) << done.result;
+
+  EXPECT_THAT(upload("id,valeu\n1,true\n").error,
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("did you mean 'valeu'")));
+  EXPECT_THAT(upload("id,value\n1,\n2,true\n").error,
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("row 1 has no value")));
+}
+
 TEST_F(FeedbackTest, WhatIsUnknownIsNamed) {
   EXPECT_THAT(tell(R"({"outcomes":[]})", "other"),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("other")));

@@ -7,6 +7,7 @@
 
 #include "app/dataset_files.h"
 #include "app/score_columns.h"
+#include "app/upload_table.h"
 #include "app/worker.h"
 #include "base/text.h"
 #include "learn/rows.h"
@@ -22,31 +23,6 @@ namespace {
 
 constexpr int64_t kRowsBetweenProgress = 65'536;
 constexpr size_t kBatchRows = 1024;
-
-// A file that was uploaded becomes a stored table first, so that every format is read the same way.
-absl::StatusOr<table::StoredTable> read_upload(const base::Json& input,
-                                               flow::WorkerContext& context) {
-  table::ImportOptions options{
-      .output_directory = context.work_dir(),
-      .memory_limit_bytes = input.value("memory_bytes", uint64_t{1} << 30) / 2,
-      .cancel = context.cancel()};
-  options.inputs.push_back({.path = input.value("spooled_file", std::string()),
-                            .display_name = input.value("source_name", std::string()),
-                            .format = input.value("input_format", std::string())});
-  TRY(const table::ImportResult imported, table::import_files(options));
-  if (imported.quarantined_count > 0) {
-    return base::invalid(
-        fmt::format("{} rows of the input cannot be read, so predictions could not be told apart "
-                    "by their order",
-                    imported.quarantined_count),
-        "add the file as a dataset to see which rows and why, then score the dataset");
-  }
-  table::StoredTable stored{.schema = imported.schema, .parts = {}};
-  for (const table::ImportedPart& part : imported.parts) {
-    stored.parts.push_back(part.path);
-  }
-  return stored;
-}
 
 void append_csv_text(std::string& out, std::string_view text) {
   if (text.find_first_of(",\"\n\r") == std::string_view::npos) {

@@ -7,6 +7,7 @@ int worker_main(std::string_view kind) {
                                  {"train", train_model},
                                  {"evaluate", evaluate_model},
                                  {"score", score_rows},
+                                 {"outcomes", read_outcomes},
                                  {"query", query_rows}});
 }
 

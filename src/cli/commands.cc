@@ -313,6 +313,25 @@ std::vector<Command> endpoint_commands() {
   };
 }
 
+std::vector<Command> outcome_commands() {
+  return {
+      {"outcome add",
+       "tell an endpoint what really happened",
+       {{"ENDPOINT", WordKind::kEndpoint}, {"FILE|-", WordKind::kFile}},
+       {{"--format",
+         "FORMAT",
+         "where the name does not tell",
+         WordKind::kText,
+         false,
+         false,
+         {"csv", "tsv", "json", "jsonl", "parquet"}}},
+       {{"outcome add late landed.csv", "columns id and value and, where it is known when, at"},
+        {"zcat may.csv.gz | cromford outcome add late -", "from a pipe"}},
+       "An outcome may come before its prediction, days after it, or twice: the later `at` counts.",
+       outcome_add},
+  };
+}
+
 std::vector<Command> pipeline_commands() {
   return {
       one_word("pipeline apply", "check a pipeline file and store it", {"FILE", WordKind::kFile},
@@ -381,7 +400,7 @@ std::vector<Command> other_commands() {
 std::vector<Command> make_commands() {
   std::vector<Command> all;
   for (auto make : {server_commands, dataset_commands, train_commands, model_commands,
-                    endpoint_commands, pipeline_commands, other_commands}) {
+                    endpoint_commands, outcome_commands, pipeline_commands, other_commands}) {
     std::vector<Command> part = make();
     std::move(part.begin(), part.end(), std::back_inserter(all));
   }

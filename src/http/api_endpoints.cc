@@ -38,6 +38,19 @@ absl::Status outcomes(app::App& app, Request& request, Response& response) {
   return absl::OkStatus();
 }
 
+absl::Status import_outcomes(app::App& app, Request& request, Response& response) {
+  if (request.upload->bytes() == 0) {
+    return base::invalid("the body is empty",
+                         "send rows with the columns id, value and, where it is known, at");
+  }
+  TRY(const base::Json job,
+      app.start_outcomes(
+          project(request), name(request), std::string(request.query("format").value_or("")),
+          std::string(request.query("source_name").value_or("")), request.upload->path()));
+  request.upload->take();  // The job removes it.
+  return answer_job(request, response, job);
+}
+
 absl::Status split(app::App& app, Request& request, Response& response) {
   TRY(const app::IfMatch tag, if_match(request));
   TRY(const base::Json body, json_object(request.body));
@@ -94,6 +107,7 @@ void add_endpoint_handlers(const ApiSurroundings& api, Handlers& handlers) {
   add("split_endpoint", split);
   add("promote_endpoint", promote);
   add("rollback_endpoint", rollback);
+  add("import_outcomes", import_outcomes);
   add("get_prediction", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const base::Json document,
         a.prediction(project(q), name(q), std::string(q.parameter("prediction_id"))));

@@ -142,6 +142,7 @@ constexpr auto kRoutes = std::to_array<Route>({
     verb(CROMFORD_ENDPOINTS "/{name}:promote", "promote_endpoint"),
     verb(CROMFORD_ENDPOINTS "/{name}:rollback", "rollback_endpoint"),
     predict(CROMFORD_ENDPOINTS "/{name}:outcomes", "add_outcomes"),
+    upload(CROMFORD_ENDPOINTS "/{name}/outcomes", "import_outcomes", "format source_name"),
     get(CROMFORD_ENDPOINTS "/{name}/predictions/{prediction_id}", "get_prediction"),
     predict(CROMFORD_ENDPOINTS "/{name}:predict", "predict", "unknown"),
 

@@ -321,6 +321,18 @@ TEST_F(ApiTest, ADescriptionOfSourcesIsReadStrictly) {
   }
 }
 
+TEST_F(ApiTest, OutcomesComeAsAFileToo) {
+  EXPECT_EQ(call("POST", "/endpoints/e/outcomes?format=csv&source_name=o.csv", "id,value\na,1\n",
+                 "Content-Type: text/csv\r\n")
+                .status,
+            202);
+  EXPECT_EQ(app_.calls.back(), "start_outcomes default e csv o.csv");
+  EXPECT_FALSE(app_.import.spooled_file.empty());
+  const RawAnswer empty = call("POST", "/endpoints/e/outcomes", "");
+  EXPECT_EQ(empty.status, 400);
+  EXPECT_THAT(empty.body, HasSubstr("id, value"));
+}
+
 TEST_F(ApiTest, ScoringTakesRowsOrADescription) {
   EXPECT_EQ(call("POST", "/models/m/versions/2:score?explain=3&format=parquet", "a\n1\n",
                  "Content-Type: text/csv\r\n")

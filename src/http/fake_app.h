@@ -180,6 +180,11 @@ class FakeApp final : public app::App {
     const Answer noted = note("outcomes", std::string(p), std::string(n));
     done(noted.ok() ? absl::StatusOr<std::string>(R"({"accepted":0})") : noted.status());
   }
+  Answer start_outcomes(Text p, Text n, Text format, Text source,
+                        const std::filesystem::path& file) override {
+    import.spooled_file = file;
+    return note("start_outcomes", p, n, format + " " + source);
+  }
   Answer prediction(Text p, Text n, Text id) override { return note("prediction", p, n, id); }
   absl::StatusOr<std::string> open_inference_metadata(std::string_view m,
                                                       std::string_view v) override {

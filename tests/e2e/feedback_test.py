@@ -1,0 +1,166 @@
+"""Predictions and outcomes: what was answered is in the log, what was acknowledged is on disk, also after kill -9."""
+
+import http.client
+import json
+import os
+import random
+import threading
+import time
+import unittest
+
+from factory import FactoryTest
+
+ENDPOINT = "/api/v1/projects/default/endpoints/late"
+# The long version: CROMFORD_KILLS=1000.
+KILLS = int(os.environ.get("CROMFORD_KILLS", "12"))
+
+
+def rows_of(count, seed=1):
+    chance = random.Random(seed)
+    lines = ["origin,distance,late"]
+    for _ in range(count):
+        origin, distance = chance.choice(["ORD", "DFW", "SFO"]), chance.randint(100, 2500)
+        late = chance.random() < (0.6 if origin == "ORD" else 0.2) + distance / 20000
+        lines.append(f"{origin},{distance},{'true' if late else 'false'}")
+    return "\n".join(lines) + "\n"
+
+
+class Client(threading.Thread):
+    """Predicts and tells outcomes as fast as it can, and remembers what was acknowledged."""
+
+    def __init__(self, address, name):
+        super().__init__()
+        self.address, self.name_ = address, name
+        self.predicted, self.told = [], []
+        self.ending = False
+
+    def run(self):
+        number = 0
+        try:
+            connection = http.client.HTTPConnection(self.address, timeout=30)
+            while not self.ending:
+                number += 1
+                name = f"{self.name_}-{number}"
+                body = {"rows": [{"origin": "ORD", "distance": number}], "ids": [name]}
+                if self.post(connection, ":predict", body):
+                    self.predicted.append(name)
+                if number % 3 == 0:
+                    outcome = {"outcomes": [{"id": name, "value": number % 2 == 0, "at": "2001-02-01T13:00:00Z"}]}
+                    if self.post(connection, ":outcomes", outcome):
+                        self.told.append((name, number % 2 == 0))
+        except (OSError, http.client.HTTPException):
+            pass  # The server is gone.
+
+    def post(self, connection, verb, body):
+        connection.request("POST", ENDPOINT + verb, json.dumps(body), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status == 200
+
+
+class FeedbackTest(FactoryTest):
+    def deploy(self):
+        data = self.write("late.csv", rows_of(600))
+        self.command("dataset", "add", "late", data)
+        self.command("train", "late", "--target", "late", "--model", "late", "--trials", "2")
+        self.command("deploy", "late")
+
+    def test_a_prediction_meets_its_outcome(self):
+        self.deploy()
+        server = self.server()
+        body = {"rows": [{"origin": "ORD", "distance": 612}], "ids": ["order-17"], "at": ["2001-02-01T10:00:00Z"]}
+        answer = server.request("POST", ENDPOINT + ":predict", body).json()["predictions"][0]
+        told = server.request(
+            "POST",
+            ENDPOINT + ":outcomes",
+            {"outcomes": [{"id": "order-17", "value": True, "at": "2001-02-01T13:00:00Z"}, {"id": "order-18", "value": False}]},
+        )
+        self.assertEqual(told.status, 200, told.body)
+        receipt = told.json()
+        self.assertEqual((receipt["accepted"], receipt["joined"], receipt["waiting"], receipt["rejected"]), (2, 1, 1, []))
+        found = server.request("GET", ENDPOINT + "/predictions/order-17").json()
+        self.assertEqual(found["at"], "2001-02-01T10:00:00Z")
+        self.assertEqual(found["row"], {"origin": "ORD", "distance": 612})
+        self.assertEqual((found["value"], found["probability"]), (answer["value"], answer["probability"]))
+        self.assertEqual((found["outcome"]["value"], found["outcome"]["at"]), ("true", "2001-02-01T13:00:00Z"))
+        # A V2 client's prediction is logged, too.
+        infer = {
+            "parameters": {"id": "v2"},
+            "inputs": [{"name": "distance", "shape": [1], "datatype": "INT64", "data": [100]}],
+        }
+        self.assertEqual(server.request("POST", "/v2/models/late/infer", infer).status, 200)
+        self.assertEqual(server.request("GET", ENDPOINT + "/predictions/v2").json()["row"]["distance"], 100)
+
+    def test_bad_outcomes_are_named(self):
+        self.deploy()
+        server = self.server()
+        for body, status, words in [
+            ("{", 400, "JSON"),
+            ({"outcomes": [{"id": "a"}]}, 400, "has no 'value'"),
+            ({"outcomes": [{"id": "a", "value": 1, "at": "soon"}]}, 400, "'at' cannot be"),
+            ({"outcome": []}, 400, "unknown field"),
+        ]:
+            answer = server.request("POST", ENDPOINT + ":outcomes", body)
+            self.assertEqual(answer.status, status, answer.body)
+            self.assertIn(words, answer.json()["detail"])
+        other = server.request("POST", ENDPOINT.replace("late", "early") + ":outcomes", {"outcomes": []})
+        self.assertEqual(other.status, 404)
+        mixed = {"outcomes": [{"id": "a", "value": "maybe"}, {"id": "b", "value": True, "at": "2999-01-01T00:00:00Z"}, {"id": "c", "value": True}]}
+        receipt = server.request("POST", ENDPOINT + ":outcomes", mixed).json()
+        self.assertEqual(receipt["accepted"], 1)
+        self.assertEqual([one["id"] for one in receipt["rejected"]], ["a", "b"])
+        self.assertEqual(server.request("GET", ENDPOINT + "/predictions/nobody").status, 404)
+
+    def test_outcomes_from_a_file(self):
+        self.deploy()
+        server = self.server()
+        body = {"rows": [{"distance": 1}, {"distance": 2}, {"distance": 3}], "ids": ["7", "8", "9"]}
+        self.assertEqual(server.request("POST", ENDPOINT + ":predict", body).status, 200)
+        landed = self.write("landed.csv", "id,value,at\n7,true,2001-02-01 13:00\n8,false,2001-02-01 14:00\n10,true,\n")
+        result = self.command_json("outcome", "add", "late", landed)["result"]
+        self.assertEqual((result["accepted"], result["joined"], result["waiting"]), (3, 2, 1))
+        again = self.command_json("outcome", "add", "late", landed)["result"]
+        self.assertEqual((again["joined"], again["duplicates"]), (0, 2))
+        self.assertIn("no column 'value'", self.refused(2, "outcome", "add", "late", self.write("bad.csv", "id,valeu\n7,true\n")))
+        self.refused(5, "outcome", "add", "early", landed)
+        self.refused(5, "outcome", "add", "late", self.folder / "nowhere.csv")
+
+    def test_kill_9_loses_nothing_that_was_acknowledged(self):
+        self.deploy()
+        chance = random.Random(7)
+        predicted, told = [], []
+        for life in range(KILLS):
+            server = self.server()
+            clients = [Client(server.address, f"life{life}-{k}") for k in range(6)]
+            for client in clients:
+                client.start()
+            time.sleep(chance.uniform(0.05, 0.4))
+            server.kill()
+            for client in clients:
+                client.ending = True
+                client.join()
+                predicted += client.predicted
+                told += client.told
+        self.assertGreater(len(predicted), KILLS)
+        self.assertGreater(len(told), KILLS)
+        server = self.server()
+        connection = http.client.HTTPConnection(server.address, timeout=30)
+
+        def found(name):
+            connection.request("GET", f"{ENDPOINT}/predictions/{name}")
+            answer = connection.getresponse()
+            return json.loads(answer.read()) if answer.status == 200 else answer.read()
+
+        outcomes = dict(told)
+        lost = [name for name in predicted if not isinstance(found(name), dict)]
+        self.assertEqual(lost, [], f"of {len(predicted)} answered predictions")
+        wrong = [name for name, value in outcomes.items() if found(name)["outcome"]["value"] != str(value).lower()]
+        self.assertEqual(wrong, [], f"of {len(outcomes)} acknowledged outcomes")
+        # None is there twice: each outcome that is sent again is a duplicate.
+        body = {"outcomes": [{"id": n, "value": v, "at": "2001-02-01T13:00:00Z"} for n, v in outcomes.items()]}
+        receipt = server.request("POST", ENDPOINT + ":outcomes", body).json()
+        self.assertEqual((receipt["joined"], receipt["corrections"]), (0, 0), receipt)
+
+
+if __name__ == "__main__":
+    unittest.main()
