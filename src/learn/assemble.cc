@@ -162,7 +162,8 @@ absl::StatusOr<model::Baseline> make_baseline(const Workbench& bench,
       }
       baseline.columns.push_back(std::move(column));
     }
-    model::BinCounts counts(baseline, parts.contract, pipeline);
+    const model::BinLayout layout(baseline, parts.contract, pipeline, 0, false);
+    model::BinCounts counts(layout);
     counts.add(batch);
     std::vector<std::vector<uint64_t>> counted;
     for (size_t c = 0; c < parts.contract.size(); ++c) {

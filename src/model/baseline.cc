@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/assert.h"
 #include "base/status.h"
 #include "model/bytes.h"
 
 namespace cromford::model {
 namespace {
+
+// Whoever counts keeps them all in memory.
+constexpr size_t kPredictionBinsMax = size_t{1} << 22U;
 
 absl::Status check_edges(std::span<const double> edges) {
   for (size_t i = 0; i < edges.size(); ++i) {
@@ -74,6 +76,10 @@ absl::Status check_baseline(const Baseline& baseline, const Contract& contract,
   if (!status.ok()) {
     return base::annotate(status, "the baseline of the prediction");
   }
+  if (series_count * (prediction.edges.size() + 1) > kPredictionBinsMax) {
+    return base::invalid(fmt::format("the baseline of the prediction has {} edges for each of {}",
+                                     prediction.edges.size(), series_count));
+  }
   if (!prediction.counts.empty() &&
       prediction.counts.size() != series_count * (prediction.edges.size() + 1)) {
     return base::invalid(fmt::format("the baseline of the prediction has {} counts for {} bins",
@@ -135,57 +141,6 @@ std::vector<double> quantile_edges(std::span<double> values, size_t bin_count) {
     }
   }
   return edges;
-}
-
-BinCounts::BinCounts(const Baseline& baseline, const Contract& contract,
-                     const FeaturePipeline& pipeline)
-    : baseline_(&baseline), pipeline_(&pipeline), first_(1, 0) {
-  CROMFORD_ASSERT(baseline.columns.size() == contract.size(),
-                  "whoever counts has checked the baseline");
-  for (size_t i = 0; i < contract.size(); ++i) {
-    is_text_.push_back(contract[i].type == InputType::kText ? 1 : 0);
-    first_.push_back(first_.back() + baseline.columns[i].bin_count(pipeline.dictionary_of(i) >= 0));
-  }
-  counts_.assign(first_.back(), 0);
-}
-
-size_t BinCounts::bin(size_t column, const ColumnView& view, size_t row) const {
-  const ColumnBaseline& baseline = baseline_->columns[column];
-  if (is_text_[column] == 0) {
-    const double x = view.numbers[row];
-    return std::isnan(x) ? baseline.edges.size() + 1 : bin_of(baseline.edges, x);
-  }
-  const std::string_view text = view.texts[row];
-  const int dictionary = pipeline_->dictionary_of(column);
-  if (dictionary < 0) {
-    return text.empty() ? baseline.edges.size() + 1
-                        : bin_of(baseline.edges, static_cast<double>(text.size()));
-  }
-  const size_t other = baseline.category_count;
-  if (text.empty()) {
-    return other + 2;
-  }
-  const CategoryCode code = pipeline_->code_of(static_cast<size_t>(dictionary), text);
-  return code.unseen ? other + 1 : std::min<size_t>(code.code, other);
-}
-
-void BinCounts::add(const RowBatch& batch) {
-  for (size_t column = 0; column + 1 < first_.size(); ++column) {
-    for (size_t row = 0; row < batch.row_count; ++row) {
-      ++counts_[first_[column] + bin(column, batch.columns[column], row)];
-    }
-  }
-}
-
-void BinCounts::merge(const BinCounts& other) {
-  CROMFORD_ASSERT(first_ == other.first_, "only counts on the same bins are added");
-  for (size_t i = 0; i < counts_.size(); ++i) {
-    counts_[i] += other.counts_[i];
-  }
-}
-
-std::span<const uint64_t> BinCounts::column(size_t index) const {
-  return std::span(counts_).subspan(first_[index], first_[index + 1] - first_[index]);
 }
 
 }  // namespace cromford::model

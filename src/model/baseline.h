@@ -8,11 +8,11 @@
 // Bins of a text column with a dictionary: one for each of the first `category_count` codes, then
 // other (rare), unseen and missing.
 //
-//   BinCounts counts(package.baseline(), package.contract(), package.pipeline());
+//   BinCounts counts(package.bin_layout());         // bin_layout.h
 //   counts.add(batch);                              // one increment per column and row
 //   counts.column(0), package.baseline().columns[0].counts;   // two arrays to compare
 //
-// Thread safety: Baseline is a value; BinCounts is for one thread (merge() joins several).
+// Thread safety: Baseline is a value.
 
 #include <absl/status/status.h>
 
@@ -24,7 +24,6 @@
 
 #include "model/contract.h"
 #include "model/features/pipeline.h"
-#include "model/row_batch.h"
 
 namespace cromford::model {
 
@@ -70,25 +69,5 @@ size_t bin_of(std::span<const double> edges, double x);
 // them, else values at equal steps of rank, the smallest first (so bin 0 is what lies below all of
 // `values`). Ignores NaN and reorders `values`.
 std::vector<double> quantile_edges(std::span<double> values, size_t bin_count);
-
-// Counts raw rows on the bins of a baseline.
-class BinCounts {
- public:
-  // Both must outlive it. `baseline.columns` is not empty.
-  BinCounts(const Baseline& baseline, const Contract& contract, const FeaturePipeline& pipeline);
-
-  void add(const RowBatch& batch);
-  void merge(const BinCounts& other);
-  std::span<const uint64_t> column(size_t index) const;
-
- private:
-  size_t bin(size_t column, const ColumnView& view, size_t row) const;
-
-  const Baseline* baseline_;
-  const FeaturePipeline* pipeline_;
-  std::vector<unsigned char> is_text_;
-  std::vector<size_t> first_;  // per column, plus the end
-  std::vector<uint64_t> counts_;
-};
 
 }  // namespace cromford::model

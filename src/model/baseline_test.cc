@@ -34,31 +34,6 @@ class BaselineTest : public ::testing::Test {
   std::unique_ptr<FeaturePipeline> pipeline_;
 };
 
-TEST_F(BaselineTest, CountsEveryRowOnceInEachColumn) {
-  const Baseline baseline = sample_baseline(1);
-  ASSERT_OK(check(baseline));
-  BinCounts counts(baseline, contract_, *pipeline_);
-  RowBuffer rows(contract_);
-  rows.reset(6);
-  const std::vector<std::string> origins = {"ATL", "DFW", "rare", "new", "", "ORD"};
-  const std::vector<double> distances = {99.0, 100.0, 999.0, 1e9, kNan, 500.0};
-  for (size_t i = 0; i < 6; ++i) {
-    rows.set_text(i, 0, origins[i]);
-    rows.set_number(i, 1, distances[i]);
-  }
-  rows.set_text(0, 5, "12345");
-  counts.add(rows.batch());
-  // ATL, ORD, other (DFW has a code but no bin of its own), unseen, missing.
-  EXPECT_THAT(counts.column(0), ElementsAre(1, 1, 2, 1, 1));
-  EXPECT_THAT(counts.column(1), ElementsAre(1, 1, 2, 1, 1));
-  EXPECT_THAT(counts.column(2), ElementsAre(0, 0, 0, 6));
-  EXPECT_THAT(counts.column(5), ElementsAre(0, 1, 0, 5));
-  BinCounts more(baseline, contract_, *pipeline_);
-  more.add(rows.batch());
-  more.merge(counts);
-  EXPECT_THAT(more.column(0), ElementsAre(2, 2, 4, 2, 2));
-}
-
 TEST_F(BaselineTest, RefusesWhatDoesNotFit) {
   const auto invalid = [](const char* text) {
     return StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(text));
@@ -88,6 +63,8 @@ TEST_F(BaselineTest, RefusesWhatDoesNotFit) {
   baseline = sample_baseline(1);
   baseline.prediction.edges = {1.0, 1.0, 1.0};
   EXPECT_THAT(check(baseline), invalid("baseline of the prediction"));
+  EXPECT_THAT(check_baseline(sample_baseline(1), contract_, *pipeline_, size_t{1} << 21U),
+              invalid("3 edges for each of 2097152"));
   baseline = sample_baseline(2);
   EXPECT_THAT(check(baseline), invalid("8 counts for 4 bins"));
 }

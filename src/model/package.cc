@@ -42,7 +42,8 @@ struct Workspace::Impl {
   std::vector<double> upper;
   std::vector<uint32_t> classes;
   std::vector<uint32_t> unseen;
-  std::vector<float> row;  // the features of one predictor
+  std::vector<uint32_t> categories;  // [dictionary x rows]
+  std::vector<float> row;            // the features of one predictor
   std::vector<double> phi;
   ShapleyScratch shapley;
 };
@@ -62,6 +63,7 @@ struct Package::Impl {
   std::vector<PredictorSummary> summaries;
   Answer answer;
   Baseline baseline;
+  BinLayout bin_layout;
   base::Json manifest;
   size_t feature_count = 0;
   size_t block_rows = 1;
@@ -172,6 +174,8 @@ absl::Status Package::Impl::finish() {
                          .tree_count = member->forest ? member->forest->trees().size() : 0});
   }
   cost = estimate_cost();
+  bin_layout = BinLayout(baseline, head.contract, *pipeline, head.output_count(),
+                         head.task != Task::kRegression);
   return absl::OkStatus();
 }
 
@@ -275,6 +279,9 @@ const std::vector<PredictorSummary>& Package::predictors() const {
 }
 const Baseline& Package::baseline() const {
   return impl_->baseline;
+}
+const BinLayout& Package::bin_layout() const {
+  return impl_->bin_layout;
 }
 const base::Json& Package::manifest() const {
   return impl_->manifest;
@@ -380,6 +387,7 @@ void Package::Impl::reserve(size_t row_count, Workspace::Impl& work) const {
   work.lower.resize(intervals ? row_count : 0);
   work.upper.resize(intervals ? row_count : 0);
   work.unseen.assign(head.contract.size(), 0);
+  work.categories.resize(pipeline->dictionary_count() * row_count);
 }
 
 Predictions Package::predict(const RowBatch& batch, Workspace& workspace) const {
@@ -396,6 +404,10 @@ Predictions Package::predict(const RowBatch& batch, Workspace& workspace) const 
       work.unseen[column] +=
           dictionary < 0 ? 0 : work.features.unseen[static_cast<size_t>(dictionary)];
     }
+    for (size_t d = 0; d < impl.pipeline->dictionary_count(); ++d) {
+      std::copy_n(work.features.categories.data() + d * count, count,
+                  work.categories.data() + d * batch.row_count + first);
+    }
     for (size_t i = 0; i < count; ++i) {
       impl.answer_row(first + i, i, work);
     }
@@ -411,6 +423,7 @@ Predictions Package::predict(const RowBatch& batch, Workspace& workspace) const 
   out.lower = work.lower;
   out.upper = work.upper;
   out.unseen = work.unseen;
+  out.categories = work.categories;
   return out;
 }
 

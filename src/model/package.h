@@ -28,6 +28,7 @@
 
 #include "base/json.h"
 #include "model/baseline.h"
+#include "model/bin_layout.h"
 #include "model/calibration/calibration.h"
 #include "model/contract.h"
 #include "model/features/pipeline.h"
@@ -62,6 +63,9 @@ struct Predictions {
   std::span<const double> upper;          // as lower
   // Per raw column: how many of its values are categories that training never saw.
   std::span<const uint32_t> unseen;
+  // [dictionary x row_count] what the text columns with a dictionary were looked up as: the code of
+  // pipeline().code_of(), or unseen_category().
+  std::span<const uint32_t> categories;
 };
 
 // Why a row got its margin: margin == baseline + the sum of contributions (to 1e-9). For binary a
@@ -117,6 +121,8 @@ class Package {
   const FeaturePipeline& pipeline() const;
   const std::vector<PredictorSummary>& predictors() const;
   const Baseline& baseline() const;
+  // The bins of the baseline, ready for counting; lives as long as the package.
+  const BinLayout& bin_layout() const;
   // Metrics, importance, warnings, lineage, settings, as written by training: a JSON object.
   const base::Json& manifest() const;
   // Size of the file.

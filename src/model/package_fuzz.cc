@@ -35,7 +35,16 @@ void use(const Package& package) {
     }
   }
   Workspace workspace;
-  static_cast<void>(package.predict(rows.batch(), workspace));
+  const auto predictions = package.predict(rows.batch(), workspace);
+  std::vector<uint32_t> bins(package.bin_layout().bins_per_row());
+  for (size_t row = 0; row < kRowCount; ++row) {
+    package.bin_layout().bins_of_row(rows.batch(), predictions, row, bins);
+    for (const uint32_t bin : bins) {
+      if (bin >= package.bin_layout().bin_count()) {
+        std::abort();
+      }
+    }
+  }
   Explanation explanation;
   package.explain(rows.batch(), 1, Package::kPredictedClass, workspace, explanation);
 }

@@ -269,6 +269,7 @@ void FeaturePipeline::apply(const RowBatch& batch, size_t first_row, size_t row_
                       out.size() >= row_count * impl.feature_count,
                   "a batch has the columns of the contract and room for its features");
   scratch.codes.resize(impl.dictionaries.size() * row_count);
+  scratch.categories.resize(scratch.codes.size());
   scratch.unseen.assign(impl.dictionaries.size(), 0);
   for (size_t d = 0; d < impl.dictionaries.size(); ++d) {
     const FittedDictionary& dictionary = impl.dictionaries[d];
@@ -276,6 +277,8 @@ void FeaturePipeline::apply(const RowBatch& batch, size_t first_row, size_t row_
     for (size_t i = 0; i < row_count; ++i) {
       const CategoryCode code = dictionary.code_of(texts[i]);
       scratch.codes[d * row_count + i] = code.code;
+      scratch.categories[d * row_count + i] =
+          code.unseen ? unseen_category(dictionary.kept_count) : code.code;
       scratch.unseen[d] += code.unseen ? 1 : 0;
     }
   }

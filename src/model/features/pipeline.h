@@ -34,6 +34,8 @@ class ByteWriter;
 struct FeatureScratch {
   std::vector<uint32_t> codes;   // [dictionary][row of the block]
   std::vector<uint32_t> unseen;  // per dictionary: values of the last apply() with no entry
+  // As `codes`, but unseen_category() for values with no entry, whose code is that of rare ones.
+  std::vector<uint32_t> categories;
   std::string text;
 };
 
@@ -50,6 +52,15 @@ struct CategoryCode {
   uint32_t code = 0;
   bool unseen = false;
 };
+
+// The codes that follow those of a dictionary's kept entries (0 .. kept_count - 1) and of rare ones
+// (kept_count).
+constexpr uint32_t missing_category(uint32_t kept_count) {
+  return kept_count + 1;
+}
+constexpr uint32_t unseen_category(uint32_t kept_count) {
+  return kept_count + 2;
+}
 
 class FeaturePipeline {
  public:
