@@ -9,10 +9,10 @@
 //                                                  .segments = {4, 5}, .output = work /
 //                                                  "p.parquet"}));
 //
-// Columns, in this order: prediction_id, event_time, arrival_time, model, model_version, variant,
-// endpoint, key, latency_us; the raw columns by their names; prediction, and `probability_CLASS`
-// for each class or `lower` and `upper`; outcome, outcome_time. A raw column whose name one of
-// these has is called `input_NAME`. Each id stands there once, the first that was logged.
+// Columns, in this order: prediction_id, event_time, arrival_time, endpoint, model, model_version,
+// variant, key, latency_us; the raw columns by their names; prediction, and `probability_CLASS` for
+// each class or `lower` and `upper`; outcome, outcome_time. A raw column whose name one of these
+// has is called `input_NAME`. Each id stands there once, the first that was logged.
 //
 // Thread safety: functions only; any thread.
 
@@ -40,6 +40,7 @@ struct CompactOptions {
 struct CompactedPart {
   int64_t row_count = 0;
   int64_t joined_count = 0;
+  uint64_t damaged_bytes = 0;  // of the segments, left out
   table::Schema schema;
 };
 

@@ -26,7 +26,7 @@ inline constexpr uint32_t kLogFormat = 1;
 inline constexpr uint64_t kSegmentHeaderBytes = 40;
 inline constexpr uint64_t kFrameHeaderBytes = 12;
 inline constexpr uint64_t kTrailerBytes = 8;
-inline constexpr uint64_t kPayloadBytesMax = 64U << 20;
+inline constexpr uint64_t kPayloadBytesMax = 8U << 20;
 
 enum class SegmentKind : uint32_t { kPredictions = 1, kOutcomes = 2 };
 enum class FrameType : uint32_t { kLayout = 1, kPrediction = 2, kOutcome = 3, kFooter = 4 };

@@ -61,8 +61,11 @@ std::vector<IndexEntry> Index::table_entries(uint32_t segment) const {
   return table == tables_.end() ? std::vector<IndexEntry>() : table->second.entries();
 }
 
-void Index::replace_table(uint32_t segment, std::shared_ptr<const IndexFile> file) {
-  tables_.erase(segment);
+void Index::replace_tables(std::span<const uint32_t> segments,
+                           std::shared_ptr<const IndexFile> file) {
+  for (const uint32_t segment : segments) {
+    tables_.erase(segment);
+  }
   files_.push_back(std::move(file));
 }
 

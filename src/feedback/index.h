@@ -6,7 +6,7 @@
 //   Index predictions;
 //   predictions.insert(entry);
 //   predictions.find(fingerprint, found);
-//   predictions.replace_table(4, index_file);        // segment 4 is closed
+//   predictions.replace_tables({{4}}, index_file);     // segment 4 is closed
 //
 // Memory is bounded by the open segments; index files are mapped. Their number grows with the
 // logarithm of the segments' (see `due_for_merge`).
@@ -47,8 +47,8 @@ class Index {
 
   // The entries of a segment's table; empty where there is none.
   std::vector<IndexEntry> table_entries(uint32_t segment) const;
-  // An index file takes the place of the table of `segment`.
-  void replace_table(uint32_t segment, std::shared_ptr<const IndexFile> file);
+  // An index file takes the place of the tables of `segments`.
+  void replace_tables(std::span<const uint32_t> segments, std::shared_ptr<const IndexFile> file);
 
   void add_file(std::shared_ptr<const IndexFile> file) { files_.push_back(std::move(file)); }
   // `merged` (none: nothing was left) takes the place of `old`.

@@ -163,13 +163,13 @@ FileLog::~FileLog() {
     keeper_.join();
   }
   committer_.reset();
-  syncer_.reset();
   if (maintenance_) {
     const absl::Status status = seal();
     if (!status.ok()) {
       base::log_warning("the log is closed by the next start", {{"error", base::describe(status)}});
     }
   }
+  syncer_.reset();
 }
 
 void FileLog::keep() {

@@ -39,6 +39,7 @@ inline Layout late_layout(std::string_view endpoint = kLate) {
 class LogFixture : public ::testing::Test {
  protected:
   LogFixture() {
+    files.skip_syncs();
     options.directory = directory / "log";
     options.files = &files;
     options.clock = &clock;

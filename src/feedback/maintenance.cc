@@ -11,6 +11,8 @@
 namespace cromford::feedback {
 namespace {
 
+// So many entries go into a new index file at most, or those of one segment.
+constexpr size_t kIndexEntriesMax = 1U << 20;
 constexpr SegmentKind kKinds[] = {SegmentKind::kPredictions, SegmentKind::kOutcomes};
 
 }  // namespace
@@ -45,29 +47,45 @@ absl::Status Maintenance::close_finished(std::vector<FinishedSegment> segments) 
   if (checkpoint_is_due_) {
     TRY(write_checkpoint());
   }
-  while (!unindexed_.empty()) {
-    TRY(write_index_of(unindexed_.back()));
-    unindexed_.pop_back();
+  for (const SegmentKind kind : kKinds) {
+    TRY(write_indexes(kind));
   }
   return absl::OkStatus();
 }
 
-absl::Status Maintenance::write_index_of(uint32_t number) {
-  const auto segment = core_.segments.closed(number);
-  if (!segment.ok()) {
-    return absl::OkStatus();  // Removed meanwhile.
-  }
-  const SegmentKind kind = (*segment)->header.kind;
+// One file for all segments that were closed since the last time: where many are, on a disk that
+// syncs slowly, this keeps up.
+absl::Status Maintenance::write_indexes(SegmentKind kind) {
+  IndexContent content;
   std::vector<IndexEntry> entries;
-  core_.joiner.with_index(kind, [&](Index& index) { entries = index.table_entries(number); });
+  for (size_t i = unindexed_.size(); i > 0 && entries.size() < kIndexEntriesMax; --i) {
+    const auto segment = core_.segments.closed(unindexed_[i - 1]);
+    if (segment.ok() && (*segment)->header.kind == kind) {
+      content.segments.push_back((*segment)->header.number);
+      core_.joiner.with_index(kind, [&](Index& index) {
+        const std::vector<IndexEntry>& table = index.table_entries(content.segments.back());
+        entries.insert(entries.end(), table.begin(), table.end());
+      });
+    }
+  }
+  if (content.segments.empty()) {
+    return absl::OkStatus();
+  }
   std::sort(entries.begin(), entries.end(), before);
+  std::sort(content.segments.begin(), content.segments.end());
+  content.count_max = entries.size();
+  const auto path =
+      core_.options.directory / segment_name(kind, content.segments.front(), kIndexSuffix);
   TRY(std::shared_ptr<const IndexFile> file,
-      write_index(
-          *core_.options.files, core_.options.directory / segment_name(kind, number, kIndexSuffix),
-          {.segments = {number}, .count_max = entries.size()},
-          [&](const IndexSink& sink) { std::for_each(entries.begin(), entries.end(), sink); }));
-  core_.joiner.with_index(kind, [&](Index& index) { index.replace_table(number, file); });
-  return absl::OkStatus();
+      write_index(*core_.options.files, path, content, [&](const IndexSink& sink) {
+        std::for_each(entries.begin(), entries.end(), sink);
+      }));
+  core_.joiner.with_index(kind,
+                          [&](Index& index) { index.replace_tables(content.segments, file); });
+  std::erase_if(unindexed_, [&](uint32_t number) {
+    return std::binary_search(content.segments.begin(), content.segments.end(), number);
+  });
+  return write_indexes(kind);
 }
 
 absl::Status Maintenance::write_checkpoint() {
@@ -215,7 +233,9 @@ absl::StatusOr<uint64_t> Maintenance::retain(const Retention& retention) {
     const bool too_old =
         retention.age.count() > 0 && segment->footer.last_arrival + retention.age < now;
     const bool too_much = retention.bytes > 0 && bytes - freed > retention.bytes;
-    if (too_old || too_much) {
+    const bool is_indexed =
+        std::find(unindexed_.begin(), unindexed_.end(), segment->header.number) == unindexed_.end();
+    if ((too_old || too_much) && is_indexed) {
       TRY(const uint64_t size, remove(*segment));
       freed += size;
     }

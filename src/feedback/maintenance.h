@@ -32,7 +32,7 @@ class Maintenance {
 
  private:
   absl::Status close(const FinishedSegment& segment);
-  absl::Status write_index_of(uint32_t number);
+  absl::Status write_indexes(SegmentKind kind);
   absl::Status merge(SegmentKind kind, const Index::Files& old);
   absl::Status drop_dead_indexes(SegmentKind kind);
   absl::StatusOr<uint64_t> remove(const ClosedSegment& segment);

@@ -112,6 +112,10 @@ void OutcomeCommitter::run() {
     if (waiting_.empty()) {
       return;
     }
+    // Those who were acknowledged together are about to come again: waiting for them a little, less
+    // than a sync takes, lets them share the next sync too.
+    changed_.wait_for(lock, last_sync_ / 2,
+                      [&] { return stopped_ || waiting_.size() >= last_group_; });
     std::deque<Request> requests;
     size_t bytes = 0;
     while (!waiting_.empty() && (requests.empty() || bytes < kCommitBytes)) {
@@ -119,6 +123,7 @@ void OutcomeCommitter::run() {
       requests.push_back(std::move(waiting_.front()));
       waiting_.pop_front();
     }
+    last_group_ = requests.size();
     lock.unlock();
     commit(requests);
     lock.lock();
@@ -162,10 +167,13 @@ absl::Status OutcomeCommitter::store(std::string& frames) {
   for (int attempt = 0; attempt < 2; ++attempt) {
     status = append(frames);
     if (status.ok()) {
+      is_refusing_ = false;
       return status;
     }
   }
-  base::log_error("outcomes are refused", {{"error", base::describe(status)}});
+  if (!std::exchange(is_refusing_, true)) {
+    base::log_error("outcomes are refused", {{"error", base::describe(status)}});
+  }
   const auto full = base::exhausted(
       fmt::format("the log cannot store outcomes: {}", base::message(status)),
       fmt::format("free space on the disk of {} and send them again; none of them was taken",
@@ -184,7 +192,9 @@ absl::Status OutcomeCommitter::append(std::string& frames) {
   const uint64_t begin = segment_->size();
   absl::Status status = segment_->append(frames);
   if (status.ok()) {
+    const auto syncing = core_.options.clock->monotonic();
     status = segment_->file()->sync();
+    last_sync_ = core_.options.clock->monotonic() - syncing;
     if (!status.ok()) {
       segment_->cut(begin);
     }

@@ -9,6 +9,7 @@
 //
 // Thread safety: may be shared by threads.
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -61,10 +62,13 @@ class OutcomeCommitter {
   std::condition_variable changed_;
   std::deque<Request> waiting_;
   bool stopped_ = false;
+  size_t last_group_ = 0;                  // requests of the last commit
+  std::chrono::nanoseconds last_sync_{0};  // how long its sync took; the committing thread's
 
   std::mutex segment_mutex_;  // the segment: the committing thread, and who closes it
   std::optional<OpenSegment> segment_;
   uint64_t records_ = 0;
+  bool is_refusing_ = false;  // said once
 
   std::thread thread_;
 };

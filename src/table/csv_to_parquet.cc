@@ -13,6 +13,12 @@
 #include "table/sandbox.h"
 
 namespace cromford::table {
+namespace {
+
+// Texts of a row may be long.
+constexpr int64_t kLineBytesMax = 32LL << 20;
+
+}  // namespace
 
 absl::Status csv_to_parquet(Engine& engine, const std::filesystem::path& csv, const Schema& schema,
                             const std::filesystem::path& output, const base::CancelToken& cancel) {
@@ -24,8 +30,10 @@ absl::Status csv_to_parquet(Engine& engine, const std::filesystem::path& csv, co
   const std::filesystem::path temporary = temporary_name(output);
   const std::string sql = fmt::format(
       "COPY (SELECT * FROM read_csv({}, header = true, auto_detect = false, delim = ',', quote = "
-      "'\"', escape = '\"', columns = {{{}}})) TO {} (FORMAT parquet, COMPRESSION zstd)",
-      quote_text(csv.string()), base::join(columns, ", "), quote_text(temporary.string()));
+      "'\"', escape = '\"', max_line_size = {}, buffer_size = {}, columns = {{{}}})) TO {} (FORMAT "
+      "parquet, COMPRESSION zstd)",
+      quote_text(csv.string()), kLineBytesMax, 2 * kLineBytesMax, base::join(columns, ", "),
+      quote_text(temporary.string()));
   TRY(duck::Connection connection, duck::connect(engine));
   const absl::Status written = connection.run(sql, cancel).status();
   std::error_code error;

@@ -27,7 +27,10 @@ class FaultyFileSystem::FaultyFile final : public base::File {
 
   absl::Status write(std::string_view bytes) override { return files_.write(*inner_, bytes); }
   absl::Status sync() override {
-    return files_.strikes(Operation::kSync) ? fault("sync") : inner_->sync();
+    if (files_.strikes(Operation::kSync)) {
+      return fault("sync");
+    }
+    return files_.skips_syncs_ ? absl::OkStatus() : inner_->sync();
   }
   absl::Status close() override { return inner_->close(); }
 
@@ -138,11 +141,17 @@ absl::Status FaultyFileSystem::create_directories(const Path& path) {
 }
 
 absl::Status FaultyFileSystem::sync_directory(const Path& path) {
-  return strikes(Operation::kSyncDirectory) ? fault("sync") : inner_.sync_directory(path);
+  if (strikes(Operation::kSyncDirectory)) {
+    return fault("sync");
+  }
+  return skips_syncs_ ? absl::OkStatus() : inner_.sync_directory(path);
 }
 
 absl::Status FaultyFileSystem::sync_file(const Path& path) {
-  return strikes(Operation::kSync) ? fault("sync") : inner_.sync_file(path);
+  if (strikes(Operation::kSync)) {
+    return fault("sync");
+  }
+  return skips_syncs_ ? absl::OkStatus() : inner_.sync_file(path);
 }
 
 absl::StatusOr<uint64_t> FaultyFileSystem::free_bytes(const Path& path) {

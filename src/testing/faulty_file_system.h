@@ -14,6 +14,7 @@
 // Thread safety: may be shared by threads.
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <mutex>
@@ -34,6 +35,9 @@ class FaultyFileSystem final : public base::FileSystem {
   void fail(Operation operation, int64_t n);
   // From now, only so many more bytes can be written; then writes fail with RESOURCE_EXHAUSTED.
   void fill_up_after(uint64_t bytes);
+  // From now, syncs are counted and may fail, but the device is not asked: for tests that sync
+  // often and lose no power.
+  void skip_syncs() { skips_syncs_ = true; }
   // No faults any more.
   void clear();
   // How many operations of a kind there were since the start or since `clear`.
@@ -70,6 +74,7 @@ class FaultyFileSystem final : public base::FileSystem {
   std::array<int64_t, kOperationCount> counts_{};
   std::array<int64_t, kOperationCount> fail_from_{kNever, kNever, kNever, kNever,
                                                   kNever, kNever, kNever, kNever};
+  std::atomic<bool> skips_syncs_ = false;
   uint64_t bytes_left_ = std::numeric_limits<uint64_t>::max();
 };
 
