@@ -350,6 +350,7 @@ absl::Status remove_all(store::Metadata& metadata, std::string_view project, std
   while (true) {
     TRY(const store::DocumentPage page, metadata.list(query));
     std::vector<store::Write> removals;
+    removals.reserve(page.documents.size());
     for (const store::Document& document : page.documents) {
       removals.push_back(store::Write::remove(document.key));
     }

@@ -216,7 +216,7 @@ absl::StatusOr<Job> RunnerImpl::submit(NewJob request) {
   live->job.title = std::move(request.title);
   live->job.payload = std::move(request.payload);
   live->job.created_at = clock_.now();
-  const Job job = live->job;
+  Job job = live->job;
   const absl::Status stored = put_new_job(metadata_, job);
   {
     const std::lock_guard lock(mutex_);

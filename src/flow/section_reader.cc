@@ -75,6 +75,7 @@ absl::Status Problems::status(std::string_view what) const {
     return absl::OkStatus();
   }
   std::vector<const Problem*> sorted;  // By line; within a line as they were found.
+  sorted.reserve(problems_.size());
   for (const Problem& problem : problems_) {
     sorted.push_back(&problem);
   }

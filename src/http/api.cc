@@ -6,7 +6,7 @@
 
 namespace cromford::http {
 
-absl::StatusOr<Router> api_router(ApiSurroundings surroundings) {
+absl::StatusOr<Router> api_router(const ApiSurroundings& surroundings) {
   Handlers handlers;
   add_dataset_handlers(surroundings, handlers);
   add_run_handlers(surroundings, handlers);

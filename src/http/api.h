@@ -50,6 +50,6 @@ struct ApiSurroundings {
   OpenEvents open_events;
 };
 
-absl::StatusOr<Router> api_router(ApiSurroundings surroundings);
+absl::StatusOr<Router> api_router(const ApiSurroundings& surroundings);
 
 }  // namespace cromford::http

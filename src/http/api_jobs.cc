@@ -62,7 +62,7 @@ absl::StatusOr<std::optional<uint64_t>> read_event_id(std::optional<std::string_
         fmt::format("'{}' is not the id of an event", base::clip_utf8(*text, 64)),
         "send the id of the last event that you saw, or the event_id of a resource");
   }
-  return std::optional<uint64_t>(*id);
+  return id;
 }
 
 // The header goes before the parameter, as a browser that connects again sends both; a parameter

@@ -60,7 +60,7 @@ absl::StatusOr<std::optional<KeptAnswer>> answer_of(const std::string& text,
 
 absl::StatusOr<std::optional<KeptAnswer>> IdempotencyStore::begin(const std::string& key,
                                                                   const std::string& fingerprint) {
-  TRY(const std::optional<KeptAnswer> known, enter(key, fingerprint));
+  TRY(std::optional<KeptAnswer> known, enter(key, fingerprint));
   if (known || log_ == nullptr) {
     return known;
   }
@@ -81,7 +81,7 @@ absl::StatusOr<std::optional<KeptAnswer>> IdempotencyStore::note_begun(
     TRY(log_->put(key, note_of(fingerprint, nullptr)));
     return std::optional<KeptAnswer>();
   }
-  TRY(const std::optional<KeptAnswer> answer, answer_of(*note, fingerprint));
+  TRY(std::optional<KeptAnswer> answer, answer_of(*note, fingerprint));
   if (!answer) {
     return cut_off();
   }

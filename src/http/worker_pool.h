@@ -22,7 +22,7 @@ namespace cromford::http {
 
 class WorkerPool {
  public:
-  WorkerPool(std::string name, int threads, size_t queue_max);
+  WorkerPool(const std::string& name, int threads, size_t queue_max);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;

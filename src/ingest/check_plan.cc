@@ -240,7 +240,6 @@ absl::StatusOr<CheckPlan> plan_checks(const CheckList& checks, const table::Sche
       continue;
     }
     TRY(std::string fails, fails_sql(check, schema));
-    const std::string column = base::join(check.columns, ", ");
     plan.rows.push_back({.check = i,
                          .fails_sql = std::move(fails),
                          .value_sql = example_sql(check),

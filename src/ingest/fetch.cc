@@ -24,9 +24,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-constexpr size_t kHeaderBytesMax = 256 * 1024;
+constexpr size_t kHeaderBytesMax = size_t{256} << 10;
 // Of an answer that is not the file: a redirect's or an error's page.
-constexpr size_t kOtherBodyMax = 1024 * 1024;
+constexpr size_t kOtherBodyMax = size_t{1} << 20;
 constexpr int kPollMs = 50;
 constexpr nanoseconds kProgressEvery = milliseconds(200);
 constexpr size_t kFileNameMax = 120;
