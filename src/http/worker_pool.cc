@@ -18,7 +18,8 @@ std::thread start_thread(const std::string& name, std::function<void()> body) {
   return thread;
 }
 
-WorkerPool::WorkerPool(const std::string& name, int threads, size_t queue_max) : queue_max_(queue_max) {
+WorkerPool::WorkerPool(const std::string& name, int threads, size_t queue_max)
+    : queue_max_(queue_max) {
   for (int i = 0; i < threads; ++i) {
     threads_.push_back(start_thread(name, [this] { run(); }));
   }

@@ -186,39 +186,56 @@ double softmax_loss(const VectorFit& fit, std::span<const double> margins, size_
   return -std::log(std::max(p[label], 1e-300));
 }
 
+// Of the scales, then of the offsets; a temperature has one scale and no offsets.
+template <typename Use>
+std::vector<double> vector_gradient(const Workbench& bench, std::span<const double> margins,
+                                    const VectorFit& fit, bool temperature, const Use& use) {
+  const size_t k = bench.outputs();
+  std::vector<double> p(k);
+  std::vector<double> gradient(2 * k, 0.0);
+  for (size_t i = 0; i < margins.size() / k; ++i) {
+    if (!use(i)) {
+      continue;
+    }
+    const auto row = margins.subspan(i * k, k);
+    const auto label = static_cast<size_t>(bench.scored_labels()[i]);
+    softmax_loss(fit, row, label, p);
+    for (size_t c = 0; c < k; ++c) {
+      const double d = weight_at(bench, i) * (p[c] - (c == label ? 1 : 0));
+      gradient[temperature ? 0 : c] += d * row[c];
+      gradient[k + c] += temperature ? 0 : d;
+    }
+  }
+  return gradient;
+}
+
+// Against the gradient, by `step`.
+double move_of(double gradient, double step) {
+  if (gradient == 0) {
+    return 0;
+  }
+  return gradient > 0 ? -step : step;
+}
+
 // Gradient descent with per-parameter steps (Rprop): few parameters, any scale.
 template <typename Use>
 VectorFit fit_vector(const Workbench& bench, std::span<const double> margins, bool temperature,
                      Use use) {
   const size_t k = bench.outputs();
-  const size_t n = margins.size() / k;
   VectorFit fit{.scale = std::vector<double>(k, 1.0), .offset = std::vector<double>(k, 0.0)};
   std::vector<double> step(2 * k, 0.1);
   std::vector<double> last(2 * k, 0.0);
-  std::vector<double> p(k);
   for (int round = 0; round < 60; ++round) {
-    std::vector<double> gradient(2 * k, 0.0);
-    for (size_t i = 0; i < n; ++i) {
-      if (!use(i)) {
-        continue;
-      }
-      const auto row = margins.subspan(i * k, k);
-      const auto label = static_cast<size_t>(bench.scored_labels()[i]);
-      softmax_loss(fit, row, label, p);
-      for (size_t c = 0; c < k; ++c) {
-        const double d = weight_at(bench, i) * (p[c] - (c == label ? 1 : 0));
-        gradient[temperature ? 0 : c] += d * row[c];
-        gradient[k + c] += temperature ? 0 : d;
-      }
-    }
+    const std::vector<double> gradient = vector_gradient(bench, margins, fit, temperature, use);
     for (size_t j = 0; j < 2 * k; ++j) {
       // The ridge of one imaginary row per class towards no change.
       const double value = j < k ? fit.scale[j] - 1 : fit.offset[j - k];
       const double g = gradient[j] + (gradient[j] != 0 ? value : 0);
-      step[j] *= g * last[j] > 0 ? 1.2 : g * last[j] < 0 ? 0.5 : 1.0;
+      if (g * last[j] != 0) {
+        step[j] *= g * last[j] > 0 ? 1.2 : 0.5;
+      }
       last[j] = g;
-      const double move = g > 0 ? -step[j] : g < 0 ? step[j] : 0;
-      (j < k ? fit.scale[j] : fit.offset[j - k]) += move;
+      (j < k ? fit.scale[j] : fit.offset[j - k]) += move_of(g, step[j]);
     }
     if (temperature) {
       std::fill(fit.scale.begin(), fit.scale.end(), std::max(0.05, fit.scale[0]));
@@ -273,7 +290,7 @@ model::Calibration fit_multiclass(const Workbench& bench, std::span<const double
 // The last value up to which the weights sum to no more than `tail`; the outermost where even that
 // weighs more.
 template <typename Iterator>
-double at_weight(Iterator first, Iterator last, double tail) {
+double at_weight(Iterator first, const Iterator& last, double tail) {
   double value = first->first;
   double sum = 0;
   for (; first != last; ++first) {
