@@ -68,20 +68,24 @@ absl::Status check(const EndpointSpec& spec) {
   return absl::OkStatus();
 }
 
-std::shared_ptr<TrafficCounters> counters_of(const Endpoint* before, const VariantSpec& spec) {
+// Those that the version had before, or new ones.
+void take_counters(const Endpoint* before, const VariantSpec& spec, Variant& into) {
   if (before != nullptr) {
     for (const Variant& variant : before->variants()) {
       if (variant.spec.version == spec.version && variant.spec.model == spec.model) {
-        return variant.counters;
+        into.counters = variant.counters;
+        into.bins = variant.bins;
+        return;
       }
     }
   }
-  return std::make_shared<TrafficCounters>(spec.package->contract().size());
+  into.counters = std::make_shared<TrafficCounters>(spec.package->contract().size());
+  into.bins = std::make_shared<BinCounters>(spec.package);
 }
 
 Variant prepare(VariantSpec spec, const Endpoint* before) {
   Variant variant;
-  variant.counters = counters_of(before, spec);
+  take_counters(before, spec, variant);
   variant.version_json = fmt::format(R"("model_version":{},"value":)", spec.version);
   for (const std::string& name : spec.package->classes()) {
     append_json_text(variant.class_json.emplace_back(), name);

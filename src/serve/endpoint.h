@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "model/package.h"
+#include "serve/bin_counters.h"
 #include "serve/traffic.h"
 
 namespace cromford::serve {
@@ -53,6 +54,7 @@ struct EndpointSpec {
 struct Variant {
   VariantSpec spec;
   std::shared_ptr<TrafficCounters> counters;
+  std::shared_ptr<BinCounters> bins;
   // Per key of the endpoint (see Endpoint::keys): the column of this package, or -1.
   std::vector<int32_t> column_of_key;
   // Ready-made pieces of answers: `"model_version":3,"value":` and, per class, `"NAME"` as JSON.

@@ -64,7 +64,14 @@ inline model::PackageParts late_parts(double slope = 0.01) {
 }
 
 inline std::shared_ptr<const model::Package> late_package(double slope = 0.01) {
-  return load_known(late_parts(slope));
+  model::PackageParts parts = late_parts(slope);
+  parts.baseline.columns = {{.category_count = 2},
+                            {.edges = {200.0, 500.0, 1000.0}},
+                            {.edges = {0.0, 1.0}},
+                            {.edges = {0.0}},
+                            {.edges = {0.0}}};
+  parts.baseline.prediction.edges = {0.25, 0.5, 0.75};
+  return load_known(parts);
 }
 
 inline double late_probability(double distance, std::string_view origin, double slope = 0.01) {
@@ -127,6 +134,10 @@ inline std::shared_ptr<const model::Package> forest_package(uint32_t column_coun
     parts.contract.push_back({"x" + std::to_string(column), model::InputType::kNumber});
     parts.pipeline.transforms.emplace_back(model::NumberTransform{.column = column});
     features.push_back(column);
+    model::ColumnBaseline& bins = parts.baseline.columns.emplace_back();
+    for (int edge = 0; edge < 20; ++edge) {
+      bins.edges.push_back(edge / 10.0 - 1.0);
+    }
   }
   std::mt19937_64 random(7);
   parts.predictors.push_back({.name = "trees",

@@ -144,13 +144,36 @@ double estimated_work_ns(const Endpoint& endpoint, const Scratch::Impl& memory, 
   return total;
 }
 
-void count_answered(const Endpoint& endpoint, const Scratch::Impl& memory, uint64_t latency_ns) {
+namespace {
+
+// The event times of the rows that went to one version; empty where the request names none.
+std::span<const base::Time> times_of_lane(Scratch::Impl& memory, size_t variant) {
+  if (memory.times.empty() || memory.counts[variant] == memory.ids.size()) {
+    return memory.times;
+  }
+  std::vector<base::Time>& times = memory.lanes[variant].times;
+  times.resize(memory.counts[variant]);
+  for (size_t row = 0; row < memory.targets.size(); ++row) {
+    if (memory.targets[row].variant == variant) {
+      times[memory.targets[row].row] = memory.times[row];
+    }
+  }
+  return times;
+}
+
+}  // namespace
+
+void count_answered(const PredictContext& context, const Endpoint& endpoint, Scratch::Impl& memory,
+                    uint64_t latency_ns) {
   const std::vector<Variant>& variants = endpoint.variants();
+  const base::Time now = memory.times.empty() ? context.clock.now() : base::Time();
   for (size_t v = 0; v < variants.size(); ++v) {
     if (memory.counts[v] > 0) {
       variants[v].counters->count({.rows = memory.counts[v],
                                    .latency_ns = latency_ns,
                                    .unseen = memory.lanes[v].predictions.unseen});
+      variants[v].bins->count(memory.lanes[v].rows.batch(), memory.lanes[v].predictions,
+                              times_of_lane(memory, v), now);
     }
   }
   if (memory.ids.empty()) {  // A request without rows counts as one, too.

@@ -39,7 +39,8 @@ struct Lane {
   RowColumns rows;
   model::Workspace workspace;
   model::Predictions predictions;
-  bool failed = false;  // A shadow that could not read a row.
+  std::vector<base::Time> times;  // Event times of its rows, where the request is split.
+  bool failed = false;            // A shadow that could not read a row.
 
   void predict(const model::Package& package) {
     predictions = package.predict(rows.batch(), workspace);
@@ -111,8 +112,9 @@ absl::Status log_row(feedback::PredictionWriter& writer, const LoggedRow& logged
                      const RowColumns& rows, const model::Predictions& predictions, size_t row,
                      RowValues& scratch);
 
-// Counts the answered request for every version that had rows of it.
-void count_answered(const Endpoint& endpoint, const Scratch::Impl& memory, uint64_t latency_ns);
+// Counts the answered request, and the bins of its rows, for every version that had rows of it.
+void count_answered(const PredictContext& context, const Endpoint& endpoint, Scratch::Impl& memory,
+                    uint64_t latency_ns);
 
 // Has `work` (which has answer()) write the answer of a request, and does what is
 // the same for every body format: counting, shadows, giving back the memory of a large body.
@@ -129,7 +131,7 @@ absl::Status answer_and_count(const PredictContext& context, const Endpoint& end
     status = log_answered(context, endpoint, memory, latency_ns);
   }
   if (status.ok()) {
-    count_answered(endpoint, memory, latency_ns);
+    count_answered(context, endpoint, memory, latency_ns);
     if (endpoint.has_shadows() && context.shadows != nullptr) {
       score_shadows(context, endpoint, memory);
     }

@@ -21,6 +21,7 @@ constexpr int kNiceOfTheThread = 10;  // Requests come first.
 struct ShadowScorer::Work {
   std::shared_ptr<const model::Package> package;
   std::shared_ptr<TrafficCounters> counters;
+  std::shared_ptr<BinCounters> bins;
   uint32_t log_layout = 0;
   RowColumns rows;
   std::string texts;            // What `rows` refers to.
@@ -63,6 +64,7 @@ void ShadowScorer::add(const Variant& variant, const RowColumns& rows,
   }
   work->package = variant.spec.package;
   work->counters = variant.counters;
+  work->bins = variant.bins;
   work->log_layout = variant.log_layout;
   work->rows.copy_from(rows, work->texts);
   work->ids.clear();
@@ -118,6 +120,7 @@ void ShadowScorer::score(Work& work) {
   const auto latency_ns = static_cast<uint64_t>((clock_.monotonic() - start).count());
   work.counters->count(
       {.rows = work.rows.row_count(), .latency_ns = latency_ns, .unseen = predictions.unseen});
+  work.bins->count(work.rows.batch(), predictions, work.times, work.arrival);
   if (log_ != nullptr) {
     if (const absl::Status status = log(work, predictions, latency_ns); !status.ok()) {
       base::log_warning("what a shadow answered is not logged",
@@ -126,6 +129,7 @@ void ShadowScorer::score(Work& work) {
   }
   work.package.reset();
   work.counters.reset();
+  work.bins.reset();
 }
 
 absl::Status ShadowScorer::log(const Work& work, const model::Predictions& predictions,

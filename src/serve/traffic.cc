@@ -3,20 +3,13 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <thread>
+
+#include "serve/thread_number.h"
 
 namespace cromford::serve {
 namespace {
 
 constexpr unsigned kFirstPower = 8;  // 2^8 ns; shorter durations fall into the first bucket.
-constexpr size_t kShardsMax = 16;
-
-// A number of the calling thread, counted up from 0.
-size_t thread_number() {
-  static std::atomic<size_t> next{0};
-  thread_local const size_t number = next.fetch_add(1, std::memory_order_relaxed);
-  return number;
-}
 
 void add(std::atomic<uint64_t>& counter, uint64_t amount) {
   counter.fetch_add(amount, std::memory_order_relaxed);
@@ -83,7 +76,7 @@ Traffic& Traffic::operator+=(const Traffic& other) {
 }
 
 TrafficCounters::TrafficCounters(size_t column_count)
-    : shard_count_(std::clamp<size_t>(std::thread::hardware_concurrency(), 1, kShardsMax)),
+    : shard_count_(serve::shard_count()),
       shards_(std::make_unique<Shard[]>(shard_count_)),
       unseen_(column_count) {}
 
