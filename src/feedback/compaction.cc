@@ -22,10 +22,6 @@ namespace cromford::feedback {
 namespace {
 
 constexpr size_t kPieceBytes = 1U << 20;
-constexpr const char* kLeadingColumns[] = {"prediction_id", "event_time", "arrival_time",
-                                           "endpoint",      "model",      "model_version",
-                                           "variant",       "key",        "latency_us"};
-
 // What rows of all layouts of an endpoint have in common.
 class PartSchema {
  public:
@@ -37,6 +33,8 @@ class PartSchema {
   const std::vector<table::ColumnSchema>& raw() const { return raw_; }
   const std::vector<std::string>& classes() const { return classes_; }
   bool is_boolean() const;
+  // Then `probability` is that of the second class, the positive one.
+  bool is_binary() const { return classes_.size() == 2; }
 
  private:
   std::string unique(std::string name);
@@ -93,34 +91,39 @@ table::Schema PartSchema::finish() {
   const ColumnType value = classes_.empty() ? ColumnType::kNumber
                            : is_boolean()   ? ColumnType::kBoolean
                                             : ColumnType::kText;
-  std::vector<table::ColumnSchema> answer{{"prediction", value}};
-  for (const std::string& name : classes_) {
-    answer.push_back({"probability_" + name, ColumnType::kNumber});
+  table::Schema schema{{{"id", ColumnType::kText},
+                        {"at", ColumnType::kTimestamp},
+                        {"model_version", ColumnType::kInteger},
+                        {"variant", ColumnType::kText},
+                        {"value", value}}};
+  if (is_binary()) {
+    schema.columns.push_back({"probability", ColumnType::kNumber});
   }
+  schema.columns.push_back({"latency_us", ColumnType::kInteger});
+  schema.columns.push_back({"outcome", value});
+  schema.columns.push_back({"outcome_at", ColumnType::kTimestamp});
+  std::vector<table::ColumnSchema> last;
   if (classes_.empty()) {
-    answer.push_back({"lower", ColumnType::kNumber});
-    answer.push_back({"upper", ColumnType::kNumber});
+    last = {{"lower", ColumnType::kNumber}, {"upper", ColumnType::kNumber}};
+  } else if (!is_binary()) {
+    for (const std::string& name : classes_) {
+      last.push_back({"probability_" + name, ColumnType::kNumber});
+    }
   }
-  answer.push_back({"outcome", value});
-  answer.push_back({"outcome_time", ColumnType::kTimestamp});
-
-  table::Schema schema;
-  for (const char* name : kLeadingColumns) {
-    const std::string_view column = name;
-    const ColumnType type = column.ends_with("_time") ? ColumnType::kTimestamp
-                            : column == "model_version" || column == "latency_us"
-                                ? ColumnType::kInteger
-                                : ColumnType::kText;
-    schema.columns.push_back({unique(name), type});
+  last.push_back({"arrived_at", ColumnType::kTimestamp});
+  for (const char* const name : {"model", "endpoint", "key"}) {
+    last.push_back({name, ColumnType::kText});
   }
-  for (table::ColumnSchema& column : answer) {
-    column.name = unique(column.name);
+  for (std::vector<table::ColumnSchema>* own : {&schema.columns, &last}) {
+    for (table::ColumnSchema& column : *own) {
+      column.name = unique(column.name);
+    }
   }
   for (const table::ColumnSchema& column : raw_) {
     const bool clashes = taken_.contains(base::lower(column.name));
     schema.columns.push_back({unique((clashes ? "input_" : "") + column.name), column.type});
   }
-  schema.columns.insert(schema.columns.end(), answer.begin(), answer.end());
+  schema.columns.insert(schema.columns.end(), last.begin(), last.end());
   return schema;
 }
 
@@ -240,7 +243,9 @@ class Compaction {
   absl::StatusOr<bool> is_first(const ClosedSegment& segment, const Frame& frame,
                                 const PredictionView& view);
   absl::Status put_outcome(std::string_view id, CsvWriter& csv);
-  void put_answer(const LayoutPlan& plan, const PredictionView& view, CsvWriter& csv);
+  void put_value(const LayoutPlan& plan, const PredictionView& view, CsvWriter& csv);
+  void put_answer(const std::optional<size_t>& place, CsvWriter& csv);
+  void put_row(const LayoutPlan& plan, CsvWriter& csv);
 
   LogAccess& log_;
   Core& core_;
@@ -323,31 +328,22 @@ absl::Status Compaction::put_outcome(std::string_view id, CsvWriter& csv) {
   return absl::OkStatus();
 }
 
-void Compaction::put_answer(const LayoutPlan& plan, const PredictionView& view, CsvWriter& csv) {
+void Compaction::put_value(const LayoutPlan& plan, const PredictionView& view, CsvWriter& csv) {
   if (schema_.classes().empty()) {
-    for (size_t i = 0; i < 3; ++i) {
-      i < values_.answer.size() ? csv.number(values_.answer[i]) : csv.missing();
-    }
+    csv.number(values_.answer.front());
     return;
   }
   csv.text(plan.layout->classes[static_cast<size_t>(view.label)]);
-  for (const std::optional<size_t>& place : plan.classes) {
-    place ? csv.number(values_.answer[*place]) : csv.missing();
+  if (schema_.is_binary()) {
+    put_answer(plan.classes[1], csv);
   }
 }
 
-absl::Status Compaction::write_row(const LayoutPlan& plan, const PredictionView& view,
-                                   CsvWriter& csv) {
-  TRY(decode_values(view, plan.shape, values_));
-  csv.text(view.id);
-  csv.time(view.event_time);
-  csv.time(view.arrival_time);
-  csv.text(plan.layout->endpoint);
-  csv.text(plan.layout->model);
-  csv.integer(plan.layout->model_version);
-  csv.text(plan.layout->variant);
-  view.key.empty() ? csv.missing() : csv.text(view.key);
-  csv.integer(view.latency_us);
+void Compaction::put_answer(const std::optional<size_t>& place, CsvWriter& csv) {
+  place && *place < values_.answer.size() ? csv.number(values_.answer[*place]) : csv.missing();
+}
+
+void Compaction::put_row(const LayoutPlan& plan, CsvWriter& csv) {
   for (size_t i = 0; i < plan.raw.size(); ++i) {
     const ColumnType type = schema_.raw()[i].type;
     if (!plan.raw[i]) {
@@ -360,8 +356,32 @@ absl::Status Compaction::write_row(const LayoutPlan& plan, const PredictionView&
       csv.text(values_.texts[*plan.raw[i]]);
     }
   }
-  put_answer(plan, view, csv);
+}
+
+// In the order of PartSchema::finish().
+absl::Status Compaction::write_row(const LayoutPlan& plan, const PredictionView& view,
+                                   CsvWriter& csv) {
+  TRY(decode_values(view, plan.shape, values_));
+  csv.text(view.id);
+  csv.time(view.event_time);
+  csv.integer(plan.layout->model_version);
+  csv.text(plan.layout->variant);
+  put_value(plan, view, csv);
+  csv.integer(view.latency_us);
   TRY(put_outcome(view.id, csv));
+  put_row(plan, csv);
+  if (schema_.classes().empty()) {
+    put_answer(1, csv);
+    put_answer(2, csv);
+  } else if (!schema_.is_binary()) {
+    for (const std::optional<size_t>& place : plan.classes) {
+      put_answer(place, csv);
+    }
+  }
+  csv.time(view.arrival_time);
+  csv.text(plan.layout->model);
+  csv.text(plan.layout->endpoint);
+  view.key.empty() ? csv.missing() : csv.text(view.key);
   ++part_.row_count;
   return csv.end_row();
 }

@@ -9,10 +9,11 @@
 //                                                  .segments = {4, 5}, .output = work /
 //                                                  "p.parquet"}));
 //
-// Columns, in this order: prediction_id, event_time, arrival_time, endpoint, model, model_version,
-// variant, key, latency_us; the raw columns by their names; prediction, and `probability_CLASS` for
-// each class or `lower` and `upper`; outcome, outcome_time. A raw column whose name one of these
-// has is called `input_NAME`. Each id stands there once, the first that was logged.
+// Columns, in this order: id, at, model_version, variant, value, probability (of the positive one
+// of two classes), latency_us, outcome, outcome_at; the raw columns by their names; `lower` and
+// `upper` of a regression or `probability_CLASS` of more than two classes; arrived_at, model,
+// endpoint, key. A raw column whose name one of these has is called `input_NAME`. Each id stands
+// there once, the first that was logged.
 //
 // Thread safety: functions only; any thread.
 

@@ -60,14 +60,12 @@ TEST_F(CompactionTest, PartHasRowsAnswersAndWhatIsJoinedSoFar) {
   EXPECT_EQ(made.row_count, 2);
   EXPECT_EQ(made.joined_count, 1);
   EXPECT_THAT(made.schema.names(),
-              ElementsAre("prediction_id", "event_time", "arrival_time", "endpoint", "model",
-                          "model_version", "variant", "key", "latency_us", "distance", "origin",
-                          "night", "prediction", "probability_false", "probability_true", "outcome",
-                          "outcome_time"));
+              ElementsAre("id", "at", "model_version", "variant", "value", "probability",
+                          "latency_us", "outcome", "outcome_at", "distance", "origin", "night",
+                          "arrived_at", "model", "endpoint", "key"));
   const table::Table rows = read(made.schema);
-  EXPECT_THAT(cells(rows, "prediction_id"), ElementsAre("a", "bb"));
-  EXPECT_THAT(cells(rows, "event_time"),
-              ElementsAre("2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"));
+  EXPECT_THAT(cells(rows, "id"), ElementsAre("a", "bb"));
+  EXPECT_THAT(cells(rows, "at"), ElementsAre("2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"));
   EXPECT_THAT(cells(rows, "endpoint"), ElementsAre("default/late", "default/late"));
   EXPECT_THAT(cells(rows, "model_version"), ElementsAre("3", "3"));
   EXPECT_THAT(cells(rows, "key"), ElementsAre("user-7", "user-7"));
@@ -75,10 +73,10 @@ TEST_F(CompactionTest, PartHasRowsAnswersAndWhatIsJoinedSoFar) {
   EXPECT_THAT(cells(rows, "distance"), ElementsAre("1", "2"));
   EXPECT_THAT(cells(rows, "origin"), ElementsAre("ORD", "ORD"));
   EXPECT_THAT(cells(rows, "night"), ElementsAre("true", "true"));
-  EXPECT_THAT(cells(rows, "prediction"), ElementsAre("false", "false"));
-  EXPECT_THAT(cells(rows, "probability_true"), ElementsAre("0.31", "0.31"));
+  EXPECT_THAT(cells(rows, "value"), ElementsAre("false", "false"));
+  EXPECT_THAT(cells(rows, "probability"), ElementsAre("0.31", "0.31"));
   EXPECT_THAT(cells(rows, "outcome"), ElementsAre("", "true"));
-  EXPECT_THAT(cells(rows, "outcome_time"), ElementsAre("", "2026-01-01T01:00:00Z"));
+  EXPECT_THAT(cells(rows, "outcome_at"), ElementsAre("", "2026-01-01T01:00:00Z"));
   EXPECT_FALSE(std::filesystem::exists(directory / "part.parquet.csv"));
 }
 
@@ -107,7 +105,7 @@ TEST_F(CompactionTest, VersionsWithOtherColumnsAndClashingNamesShareAPart) {
   EXPECT_THAT(cells(rows, "input_outcome"), ElementsAre("", "say \"hi\",\nthen go"));
   EXPECT_THAT(cells(rows, "when"), ElementsAre("", "1970-01-01T00:00:01.500000Z"));
   EXPECT_THAT(cells(rows, "day"), ElementsAre("", "1970-01-03"));
-  EXPECT_THAT(cells(rows, "prediction"), ElementsAre("false", "true"));
+  EXPECT_THAT(cells(rows, "value"), ElementsAre("false", "true"));
 }
 
 TEST_F(CompactionTest, RegressionHasValueAndBounds) {
@@ -128,7 +126,7 @@ TEST_F(CompactionTest, RegressionHasValueAndBounds) {
   ASSERT_OK(log->add_outcomes("default/price", {}, records));
   ASSERT_OK_AND_ASSIGN(const CompactedPart made, compact_all("default/price"));
   const table::Table rows = read(made.schema);
-  EXPECT_THAT(cells(rows, "prediction"), ElementsAre("10.5"));
+  EXPECT_THAT(cells(rows, "value"), ElementsAre("10.5"));
   EXPECT_THAT(cells(rows, "lower"), ElementsAre("9"));
   EXPECT_THAT(cells(rows, "upper"), ElementsAre("12"));
   EXPECT_THAT(cells(rows, "outcome"), ElementsAre("11.25"));
