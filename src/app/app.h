@@ -235,6 +235,12 @@ class App {
                                                     const std::string& format,
                                                     const std::string& source_name,
                                                     const std::filesystem::path& spooled_file) = 0;
+  // The predictions with their outcomes whose event times lie from `from` up to before `to` (RFC
+  // 3339 or dates; empty: no limit), as a file; `format` as of export_dataset.
+  virtual absl::StatusOr<Download> endpoint_log(const std::string& project,
+                                                const std::string& endpoint,
+                                                const std::string& from, const std::string& to,
+                                                const std::string& format) = 0;
   // A prediction with its outcome.
   virtual absl::StatusOr<base::Json> prediction(const std::string& project,
                                                 const std::string& endpoint,

@@ -171,6 +171,30 @@ absl::StatusOr<base::Json> Factory::dataset_quarantine(const std::string& projec
   return answer;
 }
 
+absl::StatusOr<Download> Factory::export_rows(const table::StoredTable& stored,
+                                              table::ExportFormat format, const std::string& where,
+                                              const std::string& file_name) {
+  Download download{.path = new_temporary_file(),
+                    .content_type = format == table::ExportFormat::kCsv ? "text/csv; charset=utf-8"
+                                    : format == table::ExportFormat::kJsonLines
+                                        ? "application/jsonl"
+                                        : "application/vnd.apache.parquet",
+                    .file_name = file_name,
+                    .temporary = true};
+  const absl::StatusOr<base::Json> written =
+      queries_.run({{"table", stored_table_json(stored)},
+                    {"export",
+                     {{"path", download.path.string()},
+                      {"format", table::export_format_word(format)},
+                      {"where", where}}}},
+                   kExportTimeMax);
+  if (!written.ok()) {
+    (void)context_->files->remove(download.path);  // What a cut-off export left.
+    return written.status();
+  }
+  return download;
+}
+
 absl::StatusOr<Download> Factory::export_dataset(const std::string& project,
                                                  const std::string& name,
                                                  const std::string& version,
@@ -179,22 +203,7 @@ absl::StatusOr<Download> Factory::export_dataset(const std::string& project,
   TRY(const table::ExportFormat parsed, table::parse_export_format(format));
   TRY(const Versioned found, find_version(*context_, "dataset", project, name, version));
   TRY(const table::StoredTable stored, verified_table(*context_, found));
-  Download download{.path = new_temporary_file(),
-                    .content_type = parsed == table::ExportFormat::kCsv ? "text/csv; charset=utf-8"
-                                    : parsed == table::ExportFormat::kJsonLines
-                                        ? "application/jsonl"
-                                        : "application/vnd.apache.parquet",
-                    .file_name = fmt::format("{}@{}.{}", name, found.version, format),
-                    .temporary = true};
-  const absl::StatusOr<base::Json> written = queries_.run(
-      {{"table", stored_table_json(stored)},
-       {"export", {{"path", download.path.string()}, {"format", format}, {"where", where}}}},
-      kExportTimeMax);
-  if (!written.ok()) {
-    (void)context_->files->remove(download.path);  // What a cut-off export left.
-    return written.status();
-  }
-  return download;
+  return export_rows(stored, parsed, where, fmt::format("{}@{}.{}", name, found.version, format));
 }
 
 absl::StatusOr<base::Json> Factory::diff_dataset(const std::string& project,

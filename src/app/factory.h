@@ -26,6 +26,7 @@
 #include "serve/registry.h"
 #include "serve/shadow_scorer.h"
 #include "table/engine.h"
+#include "table/export.h"
 
 namespace cromford::app {
 
@@ -127,6 +128,9 @@ class Factory final : public App {
                                             const std::string& format,
                                             const std::string& source_name,
                                             const std::filesystem::path& spooled_file) override;
+  absl::StatusOr<Download> endpoint_log(const std::string& project, const std::string& endpoint,
+                                        const std::string& from, const std::string& to,
+                                        const std::string& format) override;
   absl::StatusOr<base::Json> prediction(const std::string& project, const std::string& endpoint,
                                         const std::string& id) override;
 
@@ -165,6 +169,9 @@ class Factory final : public App {
   // DuckDB for small questions in the server itself; made when first needed.
   absl::StatusOr<table::Engine*> query_engine();
   absl::Status open_log();
+  // Writes rows that meet a user's condition to a file, in a process of their own.
+  absl::StatusOr<Download> export_rows(const table::StoredTable& stored, table::ExportFormat format,
+                                       const std::string& where, const std::string& file_name);
   // The jobs that a use case started, as the API shows them.
   absl::StatusOr<base::Json> submit(flow::NewJob job);
   // Commits what `plan` makes of the endpoint's body at this moment, and gives the endpoint.

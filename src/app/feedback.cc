@@ -10,6 +10,8 @@
 #include "app/import_kind.h"
 #include "app/uploads.h"
 #include "base/status.h"
+#include "base/text.h"
+#include "feedback/compaction.h"
 #include "serve/outcome_json.h"
 #include "serve/prediction_log.h"
 
@@ -85,6 +87,44 @@ base::Json outcome_json(const feedback::Outcome& outcome) {
           {"arrived_at", base::format_time(outcome.arrival_time)}};
 }
 
+struct Period {
+  std::optional<base::Time> from;
+  std::optional<base::Time> to;
+
+  bool meets(const feedback::SegmentShare& share) const {
+    return (!from || share.last_event >= *from) && (!to || share.first_event < *to);
+  }
+  std::string condition() const {
+    std::vector<std::string> parts;
+    if (from) {
+      parts.push_back(fmt::format("at >= TIMESTAMP '{}'", sql_time(*from)));
+    }
+    if (to) {
+      parts.push_back(fmt::format("at < TIMESTAMP '{}'", sql_time(*to)));
+    }
+    return base::join(parts, " AND ");
+  }
+  // As SQL has it: without the Z that says UTC.
+  static std::string sql_time(base::Time time) {
+    std::string text = base::format_time(time);
+    text.pop_back();
+    return text;
+  }
+};
+
+absl::StatusOr<std::optional<base::Time>> read_time(std::string_view what,
+                                                    const std::string& text) {
+  if (text.empty()) {
+    return std::optional<base::Time>();
+  }
+  const absl::StatusOr<base::Time> time = base::parse_time(text);
+  if (!time.ok()) {
+    return base::invalid(fmt::format("'{}' is not a time, in '{}'", text, what),
+                         "write a date or a time, like 2001-02-28 or 2001-02-28T10:00:00Z");
+  }
+  return std::optional<base::Time>(*time);
+}
+
 }  // namespace
 
 bool Factory::has_uncommitted_predictions() {
@@ -142,6 +182,40 @@ absl::StatusOr<base::Json> Factory::start_outcomes(const std::string& project,
     drop_upload(*context_, kept);
   }
   return job;
+}
+
+absl::StatusOr<Download> Factory::endpoint_log(const std::string& project,
+                                               const std::string& endpoint, const std::string& from,
+                                               const std::string& to, const std::string& format) {
+  TRY(const table::ExportFormat parsed, table::parse_export_format(format));
+  Period period;
+  TRY(period.from, read_time("from", from));
+  TRY(period.to, read_time("to", to));
+  if (!registry_.find(project, endpoint)) {
+    return no_such_endpoint(endpoint);
+  }
+  const std::string key = serve::log_key(project, endpoint);
+  TRY(context_->log->seal());
+  std::vector<uint32_t> segments;
+  for (const feedback::SegmentShare& share : context_->log->segments(key)) {
+    if (period.meets(share)) {
+      segments.push_back(share.segment);
+    }
+  }
+  if (segments.empty()) {
+    return base::not_found(fmt::format("no predictions of '{}' are logged in this time", endpoint),
+                           "widen --from and --to, or ask the endpoint for predictions first");
+  }
+  TRY(table::Engine* const engine, query_engine());
+  const std::filesystem::path part = new_temporary_file();
+  const absl::StatusOr<feedback::CompactedPart> compacted = feedback::compact(
+      *context_->log, *engine, {.endpoint = key, .segments = segments, .output = part});
+  TRY(compacted);
+  absl::StatusOr<Download> download =
+      export_rows({.schema = compacted->schema, .parts = {part}}, parsed, period.condition(),
+                  fmt::format("{}-log.{}", endpoint, format));
+  (void)context_->files->remove(part);
+  return download;
 }
 
 absl::StatusOr<base::Json> Factory::prediction(const std::string& project,

@@ -8,6 +8,7 @@
 #include "cli/handlers.h"
 #include "cli/json_fields.h"
 #include "cli/names.h"
+#include "cli/transfer.h"
 
 namespace cromford::cli {
 namespace {
@@ -168,6 +169,27 @@ absl::Status endpoint_split(const Invocation& call, Session& session) {
 
 absl::Status endpoint_promote(const Invocation& call, Session& session) {
   return change(call, session, ":promote", base::Json::object());
+}
+
+absl::Status endpoint_log(const Invocation& call, Session& session) {
+  const std::string name = call.positional(0);
+  TRY(base::check_name("endpoint", name));
+  const std::string file = call.text("--output");
+  std::string format = "csv";
+  if (file != "-") {
+    TRY(format, export_format_of(file));
+  }
+  const absl::StatusOr<int64_t> bytes = download(
+      session, path_of(name) + "/log",
+      {{"from", call.text("--from")}, {"to", call.text("--to")}, {"format", format}}, file);
+  if (!bytes.ok()) {
+    return with_nearest_name(bytes.status(), session, "endpoints", name);
+  }
+  if (file != "-") {
+    session.output().document(base::Json::object({{"file", file}, {"size_bytes", *bytes}}));
+    session.output().line(fmt::format("{}\t{}", file, bytes_cell(*bytes).shown));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status endpoint_rollback(const Invocation& call, Session& session) {

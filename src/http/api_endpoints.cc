@@ -51,6 +51,14 @@ absl::Status import_outcomes(app::App& app, Request& request, Response& response
   return answer_job(request, response, job);
 }
 
+absl::Status endpoint_log(app::App& app, Request& request, Response& response) {
+  TRY(const std::string format, choice_query(request, "format", {"csv", "jsonl", "parquet"}));
+  TRY(const app::Download download,
+      app.endpoint_log(project(request), name(request), text_query(request, "from"),
+                       text_query(request, "to"), format));
+  return answer_file(response, download);
+}
+
 absl::Status split(app::App& app, Request& request, Response& response) {
   TRY(const app::IfMatch tag, if_match(request));
   TRY(const base::Json body, json_object(request.body));
@@ -107,6 +115,7 @@ void add_endpoint_handlers(const ApiSurroundings& api, Handlers& handlers) {
   add("split_endpoint", split);
   add("promote_endpoint", promote);
   add("rollback_endpoint", rollback);
+  add("get_endpoint_log", endpoint_log);
   add("import_outcomes", import_outcomes);
   add("get_prediction", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const base::Json document,

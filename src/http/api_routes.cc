@@ -143,6 +143,7 @@ constexpr auto kRoutes = std::to_array<Route>({
     verb(CROMFORD_ENDPOINTS "/{name}:rollback", "rollback_endpoint"),
     predict(CROMFORD_ENDPOINTS "/{name}:outcomes", "add_outcomes"),
     upload(CROMFORD_ENDPOINTS "/{name}/outcomes", "import_outcomes", "format source_name"),
+    get(CROMFORD_ENDPOINTS "/{name}/log", "get_endpoint_log", "from to format"),
     get(CROMFORD_ENDPOINTS "/{name}/predictions/{prediction_id}", "get_prediction"),
     predict(CROMFORD_ENDPOINTS "/{name}:predict", "predict", "unknown"),
 

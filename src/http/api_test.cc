@@ -139,6 +139,8 @@ TEST_F(ApiTest, EachRouteReachesItsUseCase) {
       {"DELETE", "/pipelines/p", "", 204, "delete_pipeline default p"},
       {"POST", "/pipelines/p:run", "", 202, "run_pipeline default p"},
       {"GET", "/pipelines/p/history", "", 200, "history default p"},
+      {"GET", "/endpoints/e/log?from=2001-02-01&format=csv", "", 200,
+       "log_of default e 2001-02-01  csv"},
       {"POST", "/endpoints/e:outcomes", "{}", 200, "outcomes default e"},
       {"GET", "/endpoints/e/predictions/a%20b", "", 200, "prediction default e a b"},
       {"GET", "/jobs", "", 200, "list_jobs default"},

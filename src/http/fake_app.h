@@ -185,6 +185,10 @@ class FakeApp final : public app::App {
     import.spooled_file = file;
     return note("start_outcomes", p, n, format + " " + source);
   }
+  absl::StatusOr<app::Download> endpoint_log(Text p, Text n, Text from, Text to,
+                                             Text format) override {
+    return downloaded(note("log_of", p, n, from + " " + to, format));
+  }
   Answer prediction(Text p, Text n, Text id) override { return note("prediction", p, n, id); }
   absl::StatusOr<std::string> open_inference_metadata(std::string_view m,
                                                       std::string_view v) override {

@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace cromford::model {
@@ -56,7 +57,7 @@ class ByteWriter {
   }
 
   std::span<const std::byte> bytes() const { return bytes_; }
-  std::vector<std::byte> take() { return std::move(bytes_); }
+  std::vector<std::byte> take() { return std::exchange(bytes_, {}); }
 
  private:
   void append(const void* data, size_t size) {

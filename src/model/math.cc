@@ -100,7 +100,7 @@ double portable_log(double x) {
   const double s = (m - 1.0) / (m + 1.0);
   const double q = s * s;
   double sum = 1.0 / 23.0;
-  for (double odd = 21.0; odd >= 3.0; odd -= 2.0) {
+  for (int odd = 21; odd >= 3; odd -= 2) {
     sum = sum * q + 1.0 / odd;
   }
   const double log_m = 2.0 * s + 2.0 * s * q * sum;

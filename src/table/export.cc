@@ -57,6 +57,18 @@ absl::StatusOr<ExportFormat> parse_export_format(std::string_view word) {
                        "use csv, jsonl or parquet");
 }
 
+std::string_view export_format_word(ExportFormat format) {
+  switch (format) {
+    case ExportFormat::kCsv:
+      return "csv";
+    case ExportFormat::kJsonLines:
+      return "jsonl";
+    case ExportFormat::kParquet:
+      break;
+  }
+  return "parquet";
+}
+
 absl::StatusOr<ExportFormat> export_format_for(const std::filesystem::path& path) {
   std::filesystem::path name = base::lower(path.filename().string());
   if (name.extension() == ".gz") {

@@ -30,6 +30,8 @@ enum class ExportFormat {
 
 // From "csv", "jsonl", "parquet"; INVALID_ARGUMENT naming these for any other word.
 absl::StatusOr<ExportFormat> parse_export_format(std::string_view word);
+// The word of a format, as parse_export_format() reads it.
+std::string_view export_format_word(ExportFormat format);
 // From the end of a file's name, also ".csv.gz" and the like; INVALID_ARGUMENT otherwise.
 absl::StatusOr<ExportFormat> export_format_for(const std::filesystem::path& path);
 

@@ -119,6 +119,16 @@ class FeedbackTest(FactoryTest):
         landed = self.write("landed.csv", "id,value,at\n7,true,2001-02-01 13:00\n8,false,2001-02-01 14:00\n10,true,\n")
         result = self.command_json("outcome", "add", "late", landed)["result"]
         self.assertEqual((result["accepted"], result["joined"], result["waiting"]), (3, 2, 1))
+        log = self.folder / "log.csv"
+        self.command("endpoint", "log", "late", "--output", log)
+        lines = log.read_text().splitlines()
+        self.assertEqual(lines[0].split(",")[:9], ["id", "at", "model_version", "variant", "value", "probability", "latency_us", "outcome", "outcome_at"])
+        by_id = {line.split(",")[0]: line.split(",") for line in lines[1:]}
+        self.assertEqual(sorted(by_id), ["7", "8", "9"])
+        self.assertEqual([by_id[name][7] for name in "789"], ["true", "false", ""])
+        self.assertEqual(by_id["7"][8], "2001-02-01T13:00:00Z")
+        self.assertIn("no predictions", self.refused(5, "endpoint", "log", "late", "--to", "2001-01-01", "--output", log))
+        self.assertIn("is not a time", self.refused(2, "endpoint", "log", "late", "--to", "soon", "--output", log))
         again = self.command_json("outcome", "add", "late", landed)["result"]
         self.assertEqual((again["joined"], again["duplicates"]), (0, 2))
         self.assertIn("no column 'value'", self.refused(2, "outcome", "add", "late", self.write("bad.csv", "id,valeu\n7,true\n")))
