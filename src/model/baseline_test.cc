@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -75,6 +76,16 @@ TEST(Baseline, BinOfAndQuantiles) {
   EXPECT_EQ(bin_of(edges, 1.0), 1U);
   EXPECT_EQ(bin_of(edges, 5.0), 2U);
   EXPECT_EQ(bin_of({}, 5.0), 0U);
+  std::vector<double> growing;
+  for (int count = 0; count < 70; ++count) {
+    for (double x = -1.0; x <= count + 1; x += 0.5) {
+      EXPECT_EQ(bin_of(growing, x),
+                static_cast<size_t>(std::ranges::upper_bound(growing, x) - growing.begin()));
+    }
+    growing.push_back(count);
+  }
+  EXPECT_EQ(bin_of(growing, INFINITY), 70U);
+  EXPECT_EQ(bin_of(growing, -INFINITY), 0U);
   std::vector<double> few = {2.0, kNan, 1.0, 2.0, INFINITY};
   EXPECT_THAT(quantile_edges(few, 3), ElementsAre(1.0, 2.0));
   std::vector<double> many(1000);
