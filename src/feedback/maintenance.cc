@@ -26,10 +26,13 @@ absl::Status Maintenance::close(const FinishedSegment& segment) {
     core_.segments.remove(segment.number);
     return absl::OkStatus();
   }
-  TRY(close_segment(*core_.options.files, core_.options.directory, segment.kind, segment.number,
-                    segment.frames_end, footer));
-  TRY(core_.segments.add_closed(segment.kind, segment.number));
+  TRY(write_footer(
+      *core_.options.files,
+      core_.options.directory / segment_name(segment.kind, segment.number, kOpenSuffix),
+      segment.frames_end, footer));
+  TRY(core_.segments.add_closed(segment.kind, segment.number, kOpenSuffix));
   core_.joiner.finish_segment(segment.number);
+  unsettled_.push_back({segment.kind, segment.number});
   unindexed_.push_back(segment.number);
   checkpoint_is_due_ = true;
   next_give_up_ = base::Time::min();
@@ -42,6 +45,12 @@ absl::Status Maintenance::close_finished(std::vector<FinishedSegment> segments) 
   while (!finished_.empty()) {
     TRY(close(finished_.front()));
     finished_.erase(finished_.begin());
+  }
+  while (!unsettled_.empty()) {
+    const auto [kind, number] = unsettled_.back();
+    TRY(settle_segment(*core_.options.files, core_.options.directory, kind, number));
+    unsettled_.pop_back();
+    TRY(core_.segments.add_closed(kind, number, kClosedSuffix));
   }
   // An index file says that its records are counted: the checkpoint comes first.
   if (checkpoint_is_due_) {

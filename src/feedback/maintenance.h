@@ -19,6 +19,7 @@ class Maintenance {
  public:
   Maintenance(Core& core, Recovered recovered)
       : core_(core),
+        unsettled_(std::move(recovered.unsettled)),
         unindexed_(std::move(recovered.unindexed)),
         removed_(std::move(recovered.removed)) {}
 
@@ -41,6 +42,7 @@ class Maintenance {
 
   Core& core_;
   std::vector<FinishedSegment> finished_;
+  std::vector<UnsettledSegment> unsettled_;
   std::vector<uint32_t> unindexed_;
   std::map<uint32_t, uint32_t> removed_;  // see Checkpoint::removed
   bool checkpoint_is_due_ = true;

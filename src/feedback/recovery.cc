@@ -16,47 +16,95 @@ namespace {
 constexpr std::string_view kQuarantine = "quarantine";
 constexpr uint64_t kQuarantineBytesMax = 64ULL << 30;
 
-// Calls `use` with each record of a segment.
-struct RecordVisitor {
-  std::function<void(const Frame&, const NumberedLayout&, const PredictionView&)> prediction;
-  std::function<void(const Frame&, const OutcomeView&)> outcome;
+// What is needed of an endpoint for each of its records.
+struct KnownEndpoint {
+  uint32_t number = 0;
+  uint64_t seed = 0;
 };
 
-void visit_records(SegmentScanner& scanner, const RecordVisitor& visitor,
+class KnownEndpoints {
+ public:
+  explicit KnownEndpoints(Joiner& joiner) : joiner_(joiner) {}
+
+  const KnownEndpoint& find(std::string_view name) {
+    if (last_ == nullptr || last_name_ != name) {
+      last_name_ = name;
+      const auto [found, is_new] = endpoints_.try_emplace(last_name_);
+      if (is_new) {
+        found->second = {joiner_.endpoint(name), endpoint_seed(name)};
+      }
+      last_ = &found->second;
+    }
+    return *last_;
+  }
+
+ private:
+  Joiner& joiner_;
+  std::unordered_map<std::string, KnownEndpoint> endpoints_;
+  std::string last_name_;
+  const KnownEndpoint* last_ = nullptr;
+};
+
+// A record where it stands, for index and footer.
+struct PlacedRecord {
+  IndexEntry entry;
+  uint32_t endpoint = 0;
+  uint64_t offset = 0;
+  uint64_t end = 0;
+  const OutcomeView* outcome = nullptr;  // nullptr of a prediction
+};
+using RecordVisitor = std::function<void(const PlacedRecord&)>;
+
+PlacedRecord place(const KnownEndpoint& endpoint, std::string_view id, base::Time time,
+                   base::Time arrival, uint32_t segment, const Frame& frame) {
+  return {.entry = {fingerprint(endpoint.seed, id), time.time_since_epoch().count(),
+                    arrival.time_since_epoch().count(), segment,
+                    static_cast<uint32_t>(frame.offset / 8)},
+          .endpoint = endpoint.number,
+          .offset = frame.offset,
+          .end = frame.offset + frame_bytes(frame.payload.size())};
+}
+
+// Calls `visit` with each record that can be read; `layouts_at` gets where the layouts stand.
+void visit_records(SegmentScanner& scanner, KnownEndpoints& endpoints, const RecordVisitor& visit,
                    std::vector<uint64_t>& layouts_at) {
-  std::unordered_map<uint32_t, NumberedLayout> layouts;
+  const uint32_t segment = scanner.header().number;
+  std::unordered_map<uint32_t, KnownEndpoint> layouts;
   Frame frame;
   while (scanner.next(frame)) {
     if (frame.type == FrameType::kLayout) {
-      auto layout = decode_layout(frame.payload);
+      const auto layout = decode_layout(frame.payload);
       if (layout.ok()) {
         layouts_at.push_back(frame.offset);
-        layouts[layout->number] = *std::move(layout);
+        layouts[layout->number] = endpoints.find(layout->layout.endpoint);
       }
     } else if (frame.type == FrameType::kPrediction) {
       const auto view = view_prediction(frame.payload);
       const auto layout = view.ok() ? layouts.find(view->layout) : layouts.end();
       if (layout != layouts.end()) {
-        visitor.prediction(frame, layout->second, *view);
+        visit(
+            place(layout->second, view->id, view->event_time, view->arrival_time, segment, frame));
       }
     } else if (frame.type == FrameType::kOutcome) {
       const auto outcome = decode_outcome(frame.payload);
       if (outcome.ok()) {
-        visitor.outcome(frame, *outcome);
+        PlacedRecord record = place(endpoints.find(outcome->endpoint), outcome->id, outcome->at,
+                                    outcome->arrival_time, segment, frame);
+        record.outcome = &*outcome;
+        visit(record);
       }
     }
   }
 }
 
-IndexEntry entry_of(std::string_view endpoint, std::string_view id, base::Time time,
-                    base::Time arrival, uint32_t segment, uint64_t offset) {
-  return {fingerprint(endpoint_seed(endpoint), id), time.time_since_epoch().count(),
-          arrival.time_since_epoch().count(), segment, static_cast<uint32_t>(offset / 8)};
+base::Time time_of(int64_t us) {
+  return base::Time(std::chrono::microseconds(us));
 }
 
 class Recovery {
  public:
-  explicit Recovery(Core& core) : core_(core), files_(*core.options.files) {}
+  explicit Recovery(Core& core)
+      : core_(core), files_(*core.options.files), endpoints_(core.joiner) {}
 
   absl::StatusOr<Recovered> run();
 
@@ -67,6 +115,7 @@ class Recovery {
   absl::Status repair_closed(SegmentKind kind, uint32_t number);
   absl::Status rebuild(const base::MappedFile& file, SegmentKind kind, uint32_t number,
                        const std::filesystem::path& path);
+  absl::Status add_unsettled(SegmentKind kind, uint32_t number);
   absl::Status quarantine(const std::filesystem::path& path, uint64_t offset, uint64_t bytes,
                           std::string_view reason);
   absl::Status load_indexes(const std::vector<std::string>& names);
@@ -75,6 +124,7 @@ class Recovery {
 
   Core& core_;
   base::FileSystem& files_;
+  KnownEndpoints endpoints_;
   Recovered result_;
   std::optional<Checkpoint> checkpoint_;
   std::set<uint32_t> indexed_;
@@ -121,35 +171,24 @@ absl::Status Recovery::read_checkpoint() {
   return absl::OkStatus();
 }
 
-// Makes a closed segment of a file: its whole frames stay where they are, the torn tail goes.
+// Gives a file its footer: its whole frames stay where they are, the torn tail goes.
 absl::Status Recovery::rebuild(const base::MappedFile& file, SegmentKind kind, uint32_t number,
                                const std::filesystem::path& path) {
   TRY(SegmentScanner scanner, SegmentScanner::create(file.text()));
   Footer footer;
-  std::map<std::string, Footer::Share, std::less<>> shares;
-  const auto note = [&](std::string_view endpoint, base::Time time, base::Time arrival) {
-    Footer::Share& share = shares[std::string(endpoint)];
-    if (share.records == 0) {
-      share = {std::string(endpoint), 0, time, time, arrival};
-    }
-    ++share.records;
-    ++footer.records;
-    share.first_event = std::min(share.first_event, time);
-    share.last_event = std::max(share.last_event, time);
-    share.last_arrival = std::max(share.last_arrival, arrival);
-    footer.last_arrival = std::max(footer.last_arrival, arrival);
-  };
+  std::map<uint32_t, Footer::Share> shares;
   uint64_t end = kSegmentHeaderBytes;
-  const RecordVisitor visitor{
-      [&](const Frame& frame, const NumberedLayout& layout, const PredictionView& view) {
-        note(layout.layout.endpoint, view.event_time, view.arrival_time);
-        end = frame.offset + frame_bytes(frame.payload.size());
-      },
-      [&](const Frame& frame, const OutcomeView& outcome) {
-        note(outcome.endpoint, outcome.at, outcome.arrival_time);
-        end = frame.offset + frame_bytes(frame.payload.size());
-      }};
-  visit_records(scanner, visitor, footer.layouts);
+  const auto note = [&](const PlacedRecord& record) {
+    const base::Time time = time_of(record.entry.time_us);
+    const base::Time arrival = time_of(record.entry.arrival_us);
+    Footer::Share& share = shares[record.endpoint];
+    share.first_event = share.records == 0 ? time : std::min(share.first_event, time);
+    share.last_event = share.records == 0 ? time : std::max(share.last_event, time);
+    share.last_arrival = share.records == 0 ? arrival : std::max(share.last_arrival, arrival);
+    ++share.records;
+    end = record.end;
+  };
+  visit_records(scanner, endpoints_, note, footer.layouts);
   for (const Gap& gap : scanner.gaps()) {
     TRY(quarantine(path, gap.offset, gap.bytes, "damaged records between whole ones"));
   }
@@ -159,21 +198,34 @@ absl::Status Recovery::rebuild(const base::MappedFile& file, SegmentKind kind, u
   } else {
     result_.report.torn_bytes += tail;
   }
+  const std::vector<std::string> names = core_.joiner.endpoints();
   for (auto& [endpoint, share] : shares) {
+    share.endpoint = names[endpoint];
+    footer.records += share.records;
+    footer.last_arrival = std::max(footer.last_arrival, share.last_arrival);
     footer.shares.push_back(std::move(share));
   }
   std::erase_if(footer.layouts, [&](uint64_t offset) { return offset >= end; });
   if (footer.records == 0 && scanner.gaps().empty()) {
     return files_.remove(path);
   }
-  return close_segment(files_, core_.options.directory, kind, number, end, footer);
+  TRY(write_footer(files_, path, end, footer));
+  return add_unsettled(kind, number);
+}
+
+absl::Status Recovery::add_unsettled(SegmentKind kind, uint32_t number) {
+  result_.unsettled.push_back({kind, number});
+  return core_.segments.add_closed(kind, number, kOpenSuffix);
 }
 
 absl::Status Recovery::repair(SegmentKind kind, uint32_t number,
                               const std::filesystem::path& path) {
   TRY(const base::MappedFile file, base::MappedFile::open(path));
-  ++result_.report.segments_scanned;
   const auto header = decode_header(file.text());
+  if (read_footer(file.text()).ok()) {
+    return add_unsettled(kind, number);
+  }
+  ++result_.report.segments_scanned;
   if (header.ok() && header->kind == kind && header->number == number) {
     return rebuild(file, kind, number, path);
   }
@@ -195,8 +247,7 @@ absl::Status Recovery::repair_closed(SegmentKind kind, uint32_t number) {
   TRY(quarantine(path, 0, bytes, "its footer is damaged"));
   const auto open = core_.options.directory / segment_name(kind, number, kOpenSuffix);
   TRY(files_.rename(path, open));
-  TRY(repair(kind, number, open));
-  return files_.exists(path) ? core_.segments.add_closed(kind, number) : absl::OkStatus();
+  return repair(kind, number, open);
 }
 
 absl::Status Recovery::open_segments(const std::vector<std::string>& names) {
@@ -214,12 +265,11 @@ absl::Status Recovery::open_segments(const std::vector<std::string>& names) {
     if (parsed->suffix == kOpenSuffix) {
       TRY(repair(parsed->kind, parsed->number, path));
     }
-    const auto closed =
-        core_.options.directory / segment_name(parsed->kind, parsed->number, kClosedSuffix);
-    if (parsed->suffix == kIndexSuffix || !files_.exists(closed)) {
+    if (parsed->suffix != kClosedSuffix) {
       continue;
     }
-    const absl::Status status = core_.segments.add_closed(parsed->kind, parsed->number);
+    const absl::Status status =
+        core_.segments.add_closed(parsed->kind, parsed->number, kClosedSuffix);
     if (status.code() == absl::StatusCode::kDataLoss) {
       TRY(repair_closed(parsed->kind, parsed->number));
     } else {
@@ -302,28 +352,22 @@ void Recovery::restore_segment(const ClosedSegment& segment) {
     covered = progress == checkpoint_->progress.end() ? 0 : progress->second;
   }
   auto scanner = SegmentScanner::create(segment.file->text());
-  const RecordVisitor visitor{
-      [&](const Frame& frame, const NumberedLayout& layout, const PredictionView& view) {
-        const IndexEntry entry = entry_of(layout.layout.endpoint, view.id, view.event_time,
-                                          view.arrival_time, number, frame.offset);
-        if (frame.offset < covered) {
-          core_.joiner.restore_prediction(entry);
+  std::vector<uint64_t> layouts;
+  visit_records(
+      *scanner, endpoints_,
+      [&](const PlacedRecord& record) {
+        const bool is_counted = record.offset < covered;
+        if (record.outcome == nullptr && is_counted) {
+          core_.joiner.restore_prediction(record.entry);
+        } else if (record.outcome == nullptr) {
+          predictions_.push_back({record.entry, record.endpoint});
+        } else if (is_counted) {
+          core_.joiner.restore_outcome(record.entry, *record.outcome);
         } else {
-          predictions_.push_back({entry, core_.joiner.endpoint(layout.layout.endpoint)});
+          outcomes_.push_back({record.endpoint, record.entry, segment.file, *record.outcome});
         }
       },
-      [&](const Frame& frame, const OutcomeView& outcome) {
-        const IndexEntry entry = entry_of(outcome.endpoint, outcome.id, outcome.at,
-                                          outcome.arrival_time, number, frame.offset);
-        if (frame.offset < covered) {
-          core_.joiner.restore_outcome(entry, outcome);
-        } else {
-          outcomes_.push_back(
-              {core_.joiner.endpoint(outcome.endpoint), entry, segment.file, outcome});
-        }
-      }};
-  std::vector<uint64_t> layouts;
-  visit_records(*scanner, visitor, layouts);
+      layouts);
 }
 
 void Recovery::replay() {

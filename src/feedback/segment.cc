@@ -84,10 +84,8 @@ void OpenSegment::cut(uint64_t bytes) {
   }
 }
 
-absl::Status close_segment(base::FileSystem& files, const std::filesystem::path& directory,
-                           SegmentKind kind, uint32_t number, uint64_t frames_end,
-                           const Footer& footer) {
-  const auto path = directory / segment_name(kind, number, kOpenSuffix);
+absl::Status write_footer(base::FileSystem& files, const std::filesystem::path& path,
+                          uint64_t frames_end, const Footer& footer) {
   uint32_t seed = 0;
   {
     TRY(const base::MappedFile file, base::MappedFile::open(path));
@@ -97,8 +95,13 @@ absl::Status close_segment(base::FileSystem& files, const std::filesystem::path&
   TRY(files.truncate(path, frames_end));
   TRY(const std::unique_ptr<base::File> file, files.open_append(path));
   TRY(file->write(encode_footer(footer, seed)));
-  TRY(file->sync());
-  TRY(file->close());
+  return file->close();
+}
+
+absl::Status settle_segment(base::FileSystem& files, const std::filesystem::path& directory,
+                            SegmentKind kind, uint32_t number) {
+  const auto path = directory / segment_name(kind, number, kOpenSuffix);
+  TRY(files.sync_file(path));
   TRY(files.rename(path, directory / segment_name(kind, number, kClosedSuffix)));
   return files.sync_directory(directory);
 }
@@ -108,9 +111,9 @@ void Segments::add_open(SegmentKind kind, uint32_t number) {
   open_[number] = {kind, nullptr};
 }
 
-absl::Status Segments::add_closed(SegmentKind kind, uint32_t number) {
+absl::Status Segments::add_closed(SegmentKind kind, uint32_t number, std::string_view suffix) {
   ClosedSegment segment;
-  segment.path = directory_ / segment_name(kind, number, kClosedSuffix);
+  segment.path = directory_ / segment_name(kind, number, suffix);
   TRY(base::MappedFile file, base::MappedFile::open(segment.path));
   TRY(segment.header, decode_header(file.text()));
   TRY(segment.footer, read_footer(file.text()));

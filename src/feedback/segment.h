@@ -4,7 +4,7 @@
 //
 //   TRY(OpenSegment segment, OpenSegment::create(files, directory, header, Durability::kKernel));
 //   TRY(segment.append(frames));                       // all of them, or the file as it was
-//   TRY(close_segment(files, directory, kind, number, footer));   // now it is believed
+//   TRY(write_footer(files, path, segment.size(), footer));       // now it is believed
 //
 // Thread safety: an OpenSegment belongs to one thread, but for its file, which another may sync;
 // Segments may be shared.
@@ -76,11 +76,13 @@ class OpenSegment {
   uint64_t size_ = 0;
 };
 
-// Writes the footer behind the frames, syncs, and gives the file the name of a closed one. Where
-// this failed before, it begins again.
-absl::Status close_segment(base::FileSystem& files, const std::filesystem::path& directory,
-                           SegmentKind kind, uint32_t number, uint64_t frames_end,
-                           const Footer& footer);
+// Closing is two steps, because a start must not wait for the disk. The first writes the footer
+// behind the frames; where it failed before, it begins again. The second syncs and gives the file
+// the name of a closed one.
+absl::Status write_footer(base::FileSystem& files, const std::filesystem::path& path,
+                          uint64_t frames_end, const Footer& footer);
+absl::Status settle_segment(base::FileSystem& files, const std::filesystem::path& directory,
+                            SegmentKind kind, uint32_t number);
 
 // A closed segment.
 struct ClosedSegment {
@@ -105,9 +107,9 @@ class Segments {
 
   const std::filesystem::path& directory() const { return directory_; }
   void add_open(SegmentKind kind, uint32_t number);
-  // The file has been closed (or was so when the log was opened). DATA_LOSS where its footer is not
+  // The file has its footer; `suffix` says whether it is settled. DATA_LOSS where the footer is not
   // whole.
-  absl::Status add_closed(SegmentKind kind, uint32_t number);
+  absl::Status add_closed(SegmentKind kind, uint32_t number, std::string_view suffix);
   void remove(uint32_t number);
 
   bool contains(uint32_t number) const;
