@@ -248,22 +248,30 @@ void measure_commits(const feedback::LogOptions& options) {
   close(file);
   const double disk = static_cast<double>(groups * kClients) / kSeconds;
 
+  // Each client sends its next outcome when the one before is acknowledged, as connections of an
+  // event loop do.
   auto log = check(feedback::Log::open(options));
   std::atomic<int64_t> stored = 0;
-  std::vector<std::thread> clients;
+  std::atomic<int> running = kClients;
   const auto begin = Clock::now();
-  for (int client = 0; client < kClients; ++client) {
-    clients.emplace_back([&, client] {
-      for (int i = 0; seconds_since(begin) < kSeconds; ++i) {
-        const std::string id = fmt::format("client-{}-{}", client, i);
-        const feedback::OutcomeRecord outcome[] = {{id, {.text = "true"}, std::nullopt}};
-        check(log->add_outcomes(kEndpoint, kRule, outcome));
-        ++stored;
+  const std::function<void(int, int)> send = [&](int client, int number) {
+    const std::string id = fmt::format("client-{}-{}", client, number);
+    const feedback::OutcomeRecord outcome[] = {{id, {.text = "true"}, std::nullopt}};
+    log->add_outcomes(kEndpoint, kRule, outcome, [&, client, number](auto receipt) {
+      check(std::move(receipt));
+      ++stored;
+      if (seconds_since(begin) < kSeconds) {
+        send(client, number + 1);
+      } else {
+        --running;
       }
     });
+  };
+  for (int client = 0; client < kClients; ++client) {
+    send(client, 0);
   }
-  for (std::thread& client : clients) {
-    client.join();
+  while (running > 0) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   const double ours = static_cast<double>(stored) / seconds_since(begin);
   fmt::print(

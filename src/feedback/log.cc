@@ -329,6 +329,10 @@ absl::Status FileLog::maintain_locked() {
   std::vector<FinishedSegment> finished = core_.take_finished();
   take_arrivals();
   TRY(maintenance_->close_finished(std::move(finished)));
+  TRY(const bool more, maintenance_->settle_one());
+  if (more) {
+    core_.wake();
+  }
   TRY(maintenance_->give_up_outcomes());
   return maintenance_->merge_indexes();
 }
@@ -343,7 +347,11 @@ absl::Status FileLog::seal() {
   if (committer_ != nullptr) {
     committer_->close_segment(true);
   }
-  return maintain_locked();
+  TRY(maintain_locked());
+  for (bool more = true; more;) {
+    TRY(more, maintenance_->settle_one());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status FileLog::maintain() {

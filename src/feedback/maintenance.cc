@@ -46,12 +46,6 @@ absl::Status Maintenance::close_finished(std::vector<FinishedSegment> segments) 
     TRY(close(finished_.front()));
     finished_.erase(finished_.begin());
   }
-  while (!unsettled_.empty()) {
-    const auto [kind, number] = unsettled_.back();
-    TRY(settle_segment(*core_.options.files, core_.options.directory, kind, number));
-    unsettled_.pop_back();
-    TRY(core_.segments.add_closed(kind, number, kClosedSuffix));
-  }
   // An index file says that its records are counted: the checkpoint comes first.
   if (checkpoint_is_due_) {
     TRY(write_checkpoint());
@@ -60,6 +54,17 @@ absl::Status Maintenance::close_finished(std::vector<FinishedSegment> segments) 
     TRY(write_indexes(kind));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Maintenance::settle_one() {
+  if (unsettled_.empty()) {
+    return false;
+  }
+  const auto [kind, number] = unsettled_.back();
+  TRY(settle_segment(*core_.options.files, core_.options.directory, kind, number));
+  unsettled_.pop_back();
+  TRY(core_.segments.add_closed(kind, number, kClosedSuffix));
+  return !unsettled_.empty();
 }
 
 // One file for all segments that were closed since the last time: where many are, on a disk that
@@ -244,7 +249,8 @@ absl::StatusOr<uint64_t> Maintenance::retain(const Retention& retention) {
     const bool too_much = retention.bytes > 0 && bytes - freed > retention.bytes;
     const bool is_indexed =
         std::find(unindexed_.begin(), unindexed_.end(), segment->header.number) == unindexed_.end();
-    if ((too_old || too_much) && is_indexed) {
+    const bool is_settled = segment->path.extension() == kClosedSuffix;
+    if ((too_old || too_much) && is_indexed && is_settled) {
       TRY(const uint64_t size, remove(*segment));
       freed += size;
     }

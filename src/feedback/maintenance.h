@@ -23,9 +23,12 @@ class Maintenance {
         unindexed_(std::move(recovered.unindexed)),
         removed_(std::move(recovered.removed)) {}
 
-  // Closes segments whose records are all known to the joiner. Where something fails, it and what
-  // is behind it is tried again by the next call.
+  // Gives segments, whose records are all known to the joiner, their footer and their index. Where
+  // something fails, it and what is behind it is tried again by the next call.
   absl::Status close_finished(std::vector<FinishedSegment> segments);
+  // Syncs a closed segment and gives it its name; whether more are left. One by one, because each
+  // may take the disk a while, and indexing what is closed meanwhile keeps memory small.
+  absl::StatusOr<bool> settle_one();
   absl::Status give_up_outcomes();
   absl::Status merge_indexes();
   absl::StatusOr<uint64_t> retain(const Retention& retention);
