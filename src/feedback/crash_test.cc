@@ -8,7 +8,7 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
+#include <cstdlib>
 #include <thread>
 
 #include "base/random.h"
@@ -17,7 +17,12 @@
 namespace cromford::feedback {
 namespace {
 
-constexpr int kKills = 100;
+// CROMFORD_KILLS=1000 for the long version.
+int kill_count() {
+  const char* const count = std::getenv("CROMFORD_KILLS");
+  return count == nullptr ? 100 : std::atoi(count);
+}
+
 constexpr size_t kWriters = 2;
 constexpr size_t kClients = 3;
 constexpr int64_t kAllMax = 10'000;
@@ -137,9 +142,10 @@ class CrashTest : public LogFixture {
 };
 
 TEST_F(CrashTest, NothingAcknowledgedIsLostAndNothingIsThereTwice) {
+  const int kills = kill_count();
   base::Random random(11);
   std::vector<Acknowledged> all;
-  for (int round = 0; round < kKills; ++round) {
+  for (int round = 0; round < kills; ++round) {
     all.push_back(run_and_kill(round, 1 + static_cast<int64_t>(random.below(25))));
   }
   options.background = false;
@@ -147,7 +153,7 @@ TEST_F(CrashTest, NothingAcknowledgedIsLostAndNothingIsThereTwice) {
   EXPECT_TRUE(log->recovery().faults.empty());
   int64_t predictions = 0;
   int64_t outcomes = 0;
-  for (int round = 0; round < kKills; ++round) {
+  for (int round = 0; round < kills; ++round) {
     check(round, all[static_cast<size_t>(round)]);
     for (const int64_t count : all[static_cast<size_t>(round)].predictions) {
       predictions += count;
@@ -162,11 +168,11 @@ TEST_F(CrashTest, NothingAcknowledgedIsLostAndNothingIsThereTwice) {
   // One of each thread may have been stored without being acknowledged.
   const auto told = static_cast<int64_t>(counts.joined + counts.waiting);
   EXPECT_GE(told, outcomes);
-  EXPECT_LE(told, outcomes + static_cast<int64_t>(kKills * kClients));
+  EXPECT_LE(told, outcomes + static_cast<int64_t>(kills * kClients));
   const auto logged = static_cast<int64_t>(counts.predictions);
   EXPECT_GE(logged, predictions);
-  EXPECT_LE(logged, predictions + static_cast<int64_t>(kKills * kWriters));
-  fmt::print("{} kills, {} predictions and {} outcomes acknowledged\n", kKills, predictions,
+  EXPECT_LE(logged, predictions + static_cast<int64_t>(kills * kWriters));
+  fmt::print("{} kills, {} predictions and {} outcomes acknowledged\n", kills, predictions,
              outcomes);
 }
 

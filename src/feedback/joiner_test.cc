@@ -101,6 +101,9 @@ TEST_P(JoinerTest, CountsWhatAModelCounts) {
       open();
     }
   }
+  EXPECT_GT(model.duplicates, 10U);
+  EXPECT_GT(model.corrections, 10U);
+  EXPECT_GT(model.waiting(), 3U);
   for (int round = 0; round < 2; ++round) {
     EXPECT_EQ(statistics().joined, model.joined());
     EXPECT_EQ(statistics().waiting, model.waiting());
