@@ -102,6 +102,9 @@ class App {
   // Takes no new work, cancels what is queued, waits for what must not be cut off.
   virtual void stop() = 0;
 
+  // What requests are held to; stays the same for as long as the factory lives.
+  virtual const base::Limits& limits() const = 0;
+
   // --- datasets -------------------------------------------------------------------------------
   virtual absl::StatusOr<base::Json> list_datasets(const std::string& project,
                                                    const ListRequest& request) = 0;

@@ -131,10 +131,10 @@ absl::StatusOr<base::Json> Factory::dataset_rows(const std::string& project,
                                                  const std::string& name,
                                                  const std::string& version,
                                                  const RowsRequest& request) {
-  if (request.limit < 0 || request.limit > base::Limits().preview_rows || request.offset < 0) {
+  if (request.limit < 0 || request.limit > limits().preview_rows || request.offset < 0) {
     return base::invalid(
         fmt::format("limit {} or offset {} is out of range", request.limit, request.offset),
-        fmt::format("limit goes from 0 to {}; use export for more", base::Limits().preview_rows));
+        fmt::format("limit goes from 0 to {}; use export for more", limits().preview_rows));
   }
   TRY(const Versioned found, find_version(*context_, "dataset", project, name, version));
   TRY(const table::StoredTable stored, stored_table(*context_, found));

@@ -21,15 +21,15 @@ absl::StatusOr<flow::WorkerSpec> worker_spec(const Context& context, const flow:
       find_reference(context, "model", job.project, payload.value("model", std::string())));
   TRY(const std::filesystem::path package, package_file(context, model));
   input["package"] = package.string();
-  input["memory_bytes"] = context.options.job_memory_bytes;
-  input["temporary_bytes_max"] = context.options.temporary_bytes_max;
+  input["memory_bytes"] = context.options.limits.job_memory_bytes;
+  input["temporary_bytes_max"] = context.options.limits.temporary_bytes;
   if (const std::string dataset = payload.value("dataset", std::string()); !dataset.empty()) {
     TRY(const Versioned version, find_reference(context, "dataset", job.project, dataset));
     TRY(const table::StoredTable stored, verified_table(context, version));
     input["table"] = stored_table_json(stored);
   }
   return flow::WorkerSpec{.input = base::dump_json(input),
-                          .memory_limit_bytes = context.options.job_memory_bytes};
+                          .memory_limit_bytes = context.options.limits.job_memory_bytes};
 }
 
 class EvaluateKind final : public flow::JobKind {

@@ -36,7 +36,8 @@ base::Json degraded_json(const std::vector<EndpointHost::Degraded>& endpoints) {
 Factory::Factory(std::unique_ptr<Context> context)
     : context_(std::move(context)),
       queries_(*context_),
-      predict_context_{.ids = *context_->ids, .clock = *context_->clock, .limits = limits_},
+      predict_context_{
+          .ids = *context_->ids, .clock = *context_->clock, .limits = context_->options.limits},
       host_(*context_, registry_),
       started_at_(context_->clock->now()) {}
 
@@ -60,8 +61,8 @@ absl::StatusOr<std::unique_ptr<App>> App::create(Options options) {
       flow::make_runner({.worker_command = context->options.worker_command,
                          .work_root = context->home->tmp() / "jobs",
                          .log_root = context->home->root() / "log" / "jobs",
-                         .jobs_at_once = context->options.jobs_at_once,
-                         .memory_limit_bytes = context->options.job_memory_bytes},
+                         .jobs_at_once = context->options.limits.jobs_at_once,
+                         .memory_limit_bytes = context->options.limits.job_memory_bytes},
                         *context->metadata, *context->events, *context->clock, *context->ids);
   auto factory = std::make_unique<Factory>(std::move(context));
   TRY(factory->open());
@@ -123,9 +124,9 @@ absl::StatusOr<table::Engine*> Factory::query_engine() {
   const std::scoped_lock lock(engine_mutex_);
   if (engine_ == nullptr) {
     TRY(engine_,
-        table::Engine::create({.memory_limit_bytes = context_->options.query_memory_bytes,
+        table::Engine::create({.memory_limit_bytes = context_->options.limits.query_memory_bytes,
                                .temp_directory = context_->home->tmp() / "queries",
-                               .temp_limit_bytes = context_->options.temporary_bytes_max}));
+                               .temp_limit_bytes = context_->options.limits.temporary_bytes}));
   }
   return engine_.get();
 }

@@ -38,6 +38,7 @@ class Factory final : public App {
   // Registers the kinds of jobs, brings the endpoints up, takes up unfinished jobs.
   absl::Status open();
 
+  const base::Limits& limits() const override { return context_->options.limits; }
   void end_queries() override { queries_.stop(); }
   void stop() override;
 
@@ -189,7 +190,6 @@ class Factory final : public App {
   std::unique_ptr<Context> context_;
   std::unique_ptr<PipelineSteps> steps_;
   Queries queries_;
-  base::Limits limits_;
   std::unique_ptr<serve::ShadowScorer> shadows_;  // From open() to stop().
   serve::PredictContext predict_context_;
   serve::Registry registry_;

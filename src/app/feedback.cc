@@ -144,7 +144,7 @@ void Factory::add_outcomes(std::string_view project, std::string_view endpoint,
     return;
   }
   thread_local serve::OutcomeBody outcomes;
-  if (absl::Status status = outcomes.parse(body, limits_); !status.ok()) {
+  if (absl::Status status = outcomes.parse(body, limits()); !status.ok()) {
     done(std::move(status));
     return;
   }

@@ -124,8 +124,8 @@ absl::StatusOr<flow::WorkerSpec> ImportKind::prepare(const flow::Job& job,
                       {"format", payload.at("format")},
                       {"dataset", payload.at("dataset")},
                       {"allow_private_urls", context_.options.allow_private_urls},
-                      {"memory_bytes", context_.options.job_memory_bytes},
-                      {"temporary_bytes_max", context_.options.temporary_bytes_max},
+                      {"memory_bytes", context_.options.limits.job_memory_bytes},
+                      {"temporary_bytes_max", context_.options.limits.temporary_bytes},
                       {"inputs", base::Json::array()}};
   const std::string spooled = payload.value("spooled_file", std::string());
   if (!spooled.empty()) {
@@ -148,7 +148,7 @@ absl::StatusOr<flow::WorkerSpec> ImportKind::prepare(const flow::Job& job,
     }
   }
   return flow::WorkerSpec{.input = base::dump_json(input),
-                          .memory_limit_bytes = context_.options.job_memory_bytes};
+                          .memory_limit_bytes = context_.options.limits.job_memory_bytes};
 }
 
 absl::Status ImportKind::take_objects(table::Manifest& manifest,
@@ -267,11 +267,10 @@ absl::Status check_parent(const table::Manifest& manifest, int64_t version) {
   if (parent == newest) {
     return absl::OkStatus();
   }
-  const std::string detail =
+  return changed_meanwhile(
       fmt::format("dataset '{}' has changed while rows were made ready to be appended to {}",
-                  manifest.dataset, parent.empty() ? "nothing" : parent);
-  return base::with_remedy(absl::Status(absl::StatusCode::kAborted, {detail.data(), detail.size()}),
-                           "append them again");
+                  manifest.dataset, parent.empty() ? "nothing" : parent),
+      "append them again");
 }
 
 absl::StatusOr<VersionBodies> ImportKind::make_version(const table::Manifest& fresh,

@@ -38,14 +38,7 @@ absl::StatusOr<base::Json> Factory::list_jobs(const std::string& project,
       absl::StatusOr<flow::Job> live = context_->runner->get(project, job.id);
       job = live.ok() ? *std::move(live) : job;
     }
-    const base::Json resource = flow::to_resource(job);
-    base::Json& item = answer["jobs"].emplace_back(base::Json::object());
-    for (const auto& [field, value] : resource.items()) {
-      if (request.fields.empty() ||
-          std::find(request.fields.begin(), request.fields.end(), field) != request.fields.end()) {
-        item[field] = value;
-      }
-    }
+    answer["jobs"].push_back(select_fields(flow::to_resource(job), request.fields));
   }
   if (!page.next_page_token.empty()) {
     answer["next_page_token"] = page.next_page_token;

@@ -2,11 +2,11 @@
 
 // What `main` decides about a factory: where its home is and what it may use. Values only.
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "base/limits.h"
 #include "feedback/log.h"
 
 namespace cromford::app {
@@ -19,12 +19,9 @@ struct Options {
   // The command that starts a worker, e.g. {"/usr/bin/cromford", "worker"}.
   std::vector<std::string> worker_command;
 
-  int jobs_at_once = 2;
-  uint64_t job_memory_bytes = uint64_t{4} << 30;      // Where a job does not name its own limit.
-  uint64_t query_memory_bytes = uint64_t{512} << 20;  // For rows, exports and diffs in the server.
-  uint64_t temporary_bytes_max = uint64_t{64} << 30;  // Disk that one job may spill to.
-  bool allow_private_urls = false;                    // Whether URLs may lead to private addresses.
-  size_t prediction_threads = 16;  // How many threads will answer predictions, at most.
+  base::Limits limits;
+  bool allow_private_urls = false;  // Whether URLs may lead to private addresses.
+  size_t prediction_threads = 16;   // How many threads will answer predictions, at most.
   feedback::Durability durability = feedback::Durability::kKernel;
   feedback::FullDisk full_disk = feedback::FullDisk::kAnswer;
 };

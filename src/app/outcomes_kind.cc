@@ -52,9 +52,9 @@ class OutcomesKind final : public flow::JobKind {
   absl::StatusOr<flow::WorkerSpec> prepare(const flow::Job& job,
                                            const std::filesystem::path& /*work_dir*/) override {
     TRY(base::Json input, base::parse_json(job.payload));
-    input["memory_bytes"] = context_.options.job_memory_bytes;
+    input["memory_bytes"] = context_.options.limits.job_memory_bytes;
     return flow::WorkerSpec{.input = base::dump_json(input),
-                            .memory_limit_bytes = context_.options.job_memory_bytes};
+                            .memory_limit_bytes = context_.options.limits.job_memory_bytes};
   }
 
   absl::StatusOr<std::string> finish(const flow::Job& job, std::string_view /*worker_result*/,
@@ -76,7 +76,7 @@ class OutcomesKind final : public flow::JobKind {
       if (body.empty()) {
         break;
       }
-      TRY(outcomes.parse(body, limits_));
+      TRY(outcomes.parse(body, context_.options.limits));
       TRY(const feedback::OutcomeReceipt receipt,
           context_.log->add_outcomes(key, rule, with_time(outcomes.records(), job.created_at)));
       total.add(receipt, outcomes.records());
@@ -126,7 +126,6 @@ class OutcomesKind final : public flow::JobKind {
 
   Context& context_;
   serve::Registry& registry_;
-  const base::Limits limits_;
 };
 
 }  // namespace

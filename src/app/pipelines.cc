@@ -151,8 +151,15 @@ absl::StatusOr<base::Json> Factory::pipeline_history(const std::string& project,
                                                      const std::string& name,
                                                      const ListRequest& request) {
   TRY(context_->metadata->get({project, "pipeline", name}));
-  return flow::pipeline_history(*context_->metadata, project, name,
-                                {.page_size = request.page_size, .page_token = request.page_token});
+  TRY(base::Json history, flow::pipeline_history(*context_->metadata, project, name,
+                                                 {.page_size = request.page_size,
+                                                  .page_token = request.page_token,
+                                                  .filter = request.filter,
+                                                  .order_by = request.order_by}));
+  for (base::Json& run : history["runs"]) {
+    run = select_fields(run, request.fields);
+  }
+  return history;
 }
 
 }  // namespace cromford::app

@@ -37,9 +37,9 @@ absl::StatusOr<base::Json> Queries::run(base::Json input, std::chrono::nanosecon
 
 absl::StatusOr<base::Json> Queries::run_in(const std::filesystem::path& directory, base::Json input,
                                            std::chrono::nanoseconds time_limit) {
-  const uint64_t memory = context_.options.query_memory_bytes;
+  const uint64_t memory = context_.options.limits.query_memory_bytes;
   input["memory_bytes"] = memory;
-  input["temporary_bytes"] = context_.options.temporary_bytes_max;
+  input["temporary_bytes"] = context_.options.limits.temporary_bytes;
   flow::ChildRun run{.command = context_.options.worker_command,
                      .input = base::dump_json(input),
                      .work_dir = directory,

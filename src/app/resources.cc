@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
+#include "store/list_query.h"
 
 namespace cromford::app {
 namespace {
@@ -22,6 +23,8 @@ bool has_etag_fault(const absl::Status& status, std::string_view fault) {
   return payload.has_value() && std::string(*payload) == fault;
 }
 
+}  // namespace
+
 base::Json select_fields(const base::Json& resource, const std::vector<std::string>& fields) {
   if (fields.empty()) {
     return resource;
@@ -34,8 +37,6 @@ base::Json select_fields(const base::Json& resource, const std::vector<std::stri
   }
   return selected;
 }
-
-}  // namespace
 
 absl::StatusOr<base::Json> body_of(const store::Document& document) {
   absl::StatusOr<base::Json> body = base::parse_json(document.body);
@@ -53,6 +54,11 @@ absl::StatusOr<base::Json> resource_of(const store::Document& document) {
   resource["updated_at"] = base::format_time(document.updated_at);
   resource["etag"] = etag_of(document);
   return resource;
+}
+
+absl::Status changed_meanwhile(std::string_view detail, std::string_view remedy) {
+  return base::with_remedy(absl::Status(absl::StatusCode::kAborted, {detail.data(), detail.size()}),
+                           remedy);
 }
 
 std::string etag_of(const store::Document& document) {
@@ -75,9 +81,9 @@ absl::Status check_etag(const store::Document& document, const IfMatch& if_match
     return absl::OkStatus();
   }
   return with_etag_fault(
-      base::conflict(fmt::format("the {} has changed meanwhile: its etag is {}, not {}",
-                                 store::describe(document.key), current, *if_match),
-                     "read it again and decide anew"),
+      changed_meanwhile(fmt::format("the {} has changed meanwhile: its etag is {}, not {}",
+                                    store::describe(document.key), current, *if_match),
+                        "read it again and decide anew"),
       "stale");
 }
 
@@ -110,6 +116,27 @@ absl::StatusOr<base::Json> list_resources(const store::Metadata& metadata,
     answer["next_page_token"] = page.next_page_token;
   }
   return answer;
+}
+
+absl::StatusOr<std::vector<std::string>> fields_of_filter(std::string_view filter) {
+  TRY(const std::vector<store::list::Comparison> comparisons, store::list::parse_filter(filter));
+  std::vector<std::string> fields;
+  fields.reserve(comparisons.size());
+  for (const store::list::Comparison& comparison : comparisons) {
+    fields.push_back(comparison.field.path.front());
+  }
+  return fields;
+}
+
+absl::StatusOr<std::vector<std::string>> fields_of_order(std::string_view order_by) {
+  TRY(const std::vector<store::list::OrderKey> keys, store::list::parse_order(order_by));
+  std::vector<std::string> fields;
+  for (const store::list::OrderKey& key : keys) {
+    if (!key.field.path.empty()) {  // Else one of those that make the order total.
+      fields.push_back(key.field.path.front());
+    }
+  }
+  return fields;
 }
 
 std::string version_name(std::string_view name, int64_t version) {

@@ -28,6 +28,8 @@ absl::StatusOr<base::Json> resource_of(const store::Document& document);
 absl::StatusOr<base::Json> body_of(const store::Document& document);
 
 std::string etag_of(const store::Document& document);
+// ABORTED: somebody else was faster; may do well when tried again.
+absl::Status changed_meanwhile(std::string_view detail, std::string_view remedy);
 
 enum class EtagRule { kOptional, kRequired };
 
@@ -47,6 +49,14 @@ struct ListKind {
 absl::StatusOr<base::Json> list_resources(const store::Metadata& metadata,
                                           const std::string& project, const ListKind& kind,
                                           const ListRequest& request);
+
+// The resource with these fields alone; none: as it is.
+base::Json select_fields(const base::Json& resource, const std::vector<std::string>& fields);
+
+// The fields of resources that a list's filter and order speak of, without what stands behind a
+// point: "metrics.auc.value desc" gives "metrics". INVALID_ARGUMENT where they cannot be read.
+absl::StatusOr<std::vector<std::string>> fields_of_filter(std::string_view filter);
+absl::StatusOr<std::vector<std::string>> fields_of_order(std::string_view order_by);
 
 // "flights@3", the name of a version's document.
 std::string version_name(std::string_view name, int64_t version);

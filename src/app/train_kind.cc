@@ -108,7 +108,7 @@ absl::StatusOr<flow::WorkerSpec> TrainKind::prepare(const flow::Job& job,
   TRY(const table::StoredTable stored, verified_table(context_, found));
   const base::Json& settings = payload.at("settings");
   const base::Json& budget = settings.at("budget");
-  uint64_t memory = context_.options.job_memory_bytes;
+  uint64_t memory = context_.options.limits.job_memory_bytes;
   if (const std::string text = budget.value("memory", std::string()); !text.empty()) {
     TRY(memory, base::parse_size(text));
   }

@@ -1,7 +1,11 @@
 #pragma once
 
-// Sizes and durations as people write them, and the limits of the whole program in one place: over
-// a limit there is always a clear error that names the limit and its value.
+// Sizes and durations as people write them, and the limits on what comes from outside: over a limit
+// there is always a clear error that names the limit and its value. A server has one instance, in
+// which the configuration has changed what it may; it is handed down to whoever needs it. What no
+// configuration reaches (the sizes of bodies, which belong to the routes, and the shapes of files)
+// is taken from the defaults where it is needed. Limits of one part alone, such as the queue of
+// jobs, stand in that part's own options.
 //
 //   TRY(const uint64_t bytes, base::parse_size("4GiB"));
 //   base::Limits limits;                          // the defaults
@@ -51,8 +55,7 @@ struct Limits {
   std::chrono::seconds header_timeout{30};
   std::chrono::seconds body_idle_timeout{60};
   std::chrono::seconds idle_timeout{120};
-  uint32_t event_topics = 64;        // of one stream
-  uint32_t event_ring_length = 256;  // kept of one topic
+  uint32_t event_topics = 64;  // of one stream
   uint32_t page_size = 50;
   uint32_t page_size_max = 1000;
 
@@ -71,17 +74,11 @@ struct Limits {
   uint32_t preview_rows = 10'000;
 
   // Jobs.
-  uint32_t jobs_running = 2;
-  uint32_t jobs_queued = 1000;
-  uint64_t job_memory_bytes = 4ULL << 30;
-  std::chrono::seconds job_duration{24 * 3600};
-  std::chrono::seconds job_grace{10};  // between SIGTERM and SIGKILL
-  uint64_t job_log_bytes = 16ULL << 20;
-  uint64_t job_result_bytes = 64ULL << 20;
-  uint32_t jobs_kept = 10'000;  // finished ones, by age
+  int jobs_at_once = 2;
+  uint64_t job_memory_bytes = 4ULL << 30;      // Where a job does not name its own limit.
+  uint64_t query_memory_bytes = 512ULL << 20;  // For rows, exports and diffs in the server.
+  uint64_t temporary_bytes = 64ULL << 30;      // Disk that one job may spill to.
 
-  // Documents.
-  uint64_t document_bytes = 64ULL << 20;
   uint64_t pipeline_file_bytes = 1ULL << 20;
 };
 

@@ -379,7 +379,8 @@ absl::StatusOr<Json> pipeline_history(const store::Metadata& metadata, std::stri
   list.project = project;
   list.kind = kRunDocumentKind;
   list.name_prefix = document_prefix(pipeline);
-  list.order_by = "name desc";
+  list.filter = query.filter;
+  list.order_by = query.order_by.empty() ? "name desc" : query.order_by;
   list.page_size = query.page_size;
   list.page_token = query.page_token;
   TRY(const store::DocumentPage page, metadata.list(list));

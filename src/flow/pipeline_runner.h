@@ -86,9 +86,12 @@ std::unique_ptr<InServerKind> make_pipeline_kind(store::Metadata& metadata, Runn
 // The payload of a job of that kind.
 std::string pipeline_payload(const PipelineSpec& spec);
 
+// As store::ListQuery; the newest run comes first where no order is given.
 struct HistoryQuery {
-  int32_t page_size = 0;  // as store::ListQuery
-  std::string page_token;
+  int32_t page_size = 0;
+  std::string page_token{};
+  std::string filter{};
+  std::string order_by{};
 };
 
 // {"runs": [{"id", "state", "started_at", "finished_at", "error", "steps": [{"step", "state":

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/file_system.h"
-#include "base/limits.h"
 #include "base/name.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -17,7 +16,6 @@
 namespace cromford::http {
 namespace {
 
-constexpr base::Limits kLimits;
 constexpr std::string_view kDescription = "application/vnd.cromford.import+json";
 
 bool is_description(const Request& request) {
@@ -115,9 +113,9 @@ absl::Status read_source(const Request& request, const base::Json& body,
 }
 
 // The body that names where the rows are, instead of being the rows.
-absl::StatusOr<app::ImportRequest> described_import(const Request& request) {
+absl::StatusOr<app::ImportRequest> described_import(const app::App& app, const Request& request) {
   TRY(const std::string text,
-      base::system_files().read(request.upload->path(), kLimits.json_body_bytes));
+      base::system_files().read(request.upload->path(), app.limits().json_body_bytes));
   TRY(const base::Json body, json_object(text));
   TRY(check_known(body, {"source", "query", "format", "checks", "key", "mode"}, ""));
   app::ImportRequest import;
@@ -163,7 +161,8 @@ absl::StatusOr<app::ImportRequest> streamed_import(Request& request) {
 
 absl::Status import_dataset(app::App& app, Request& request, Response& response) {
   const bool described = is_description(request);
-  TRY(app::ImportRequest import, described ? described_import(request) : streamed_import(request));
+  TRY(app::ImportRequest import,
+      described ? described_import(app, request) : streamed_import(request));
   TRY(const base::Json job,
       app.start_import(caller(request), project(request), name(request), std::move(import)));
   if (!described) {
@@ -174,7 +173,7 @@ absl::Status import_dataset(app::App& app, Request& request, Response& response)
 
 absl::Status get_rows(app::App& app, Request& request, Response& response) {
   app::RowsRequest rows;
-  TRY(rows.limit, integer_query(request, "limit", 100, 0, kLimits.preview_rows));
+  TRY(rows.limit, integer_query(request, "limit", 100, 0, app.limits().preview_rows));
   TRY(rows.offset, integer_query(request, "offset", 0, 0, INT64_MAX));
   rows.where = text_query(request, "where");
   TRY(const base::Json page,
@@ -208,7 +207,7 @@ absl::Status diff_dataset(app::App& app, Request& request, Response& response) {
 void add_dataset_handlers(const ApiSurroundings& api, Handlers& handlers) {
   const auto add = adder(api.app, handlers);
   add("list_datasets", [](app::App& a, Request& q, Response& r) -> absl::Status {
-    TRY(const app::ListRequest list, list_request(q));
+    TRY(const app::ListRequest list, list_request(a, q));
     TRY(const base::Json page, a.list_datasets(project(q), list));
     return answer_list(q, r, page);
   });
@@ -221,7 +220,7 @@ void add_dataset_handlers(const ApiSurroundings& api, Handlers& handlers) {
     return answer_nothing(r);
   });
   add("list_dataset_versions", [](app::App& a, Request& q, Response& r) -> absl::Status {
-    TRY(const app::ListRequest list, list_request(q));
+    TRY(const app::ListRequest list, list_request(a, q));
     TRY(const base::Json page, a.list_dataset_versions(project(q), name(q), list));
     return answer_list(q, r, page);
   });
@@ -230,7 +229,7 @@ void add_dataset_handlers(const ApiSurroundings& api, Handlers& handlers) {
     return answer(r, document);
   });
   add("get_dataset_quarantine", [](app::App& a, Request& q, Response& r) -> absl::Status {
-    TRY(const int64_t limit, integer_query(q, "limit", 100, 0, kLimits.preview_rows));
+    TRY(const int64_t limit, integer_query(q, "limit", 100, 0, a.limits().preview_rows));
     TRY(const base::Json rows,
         a.dataset_quarantine(project(q), name(q), parameter(q, "version"), limit));
     return answer(r, rows);

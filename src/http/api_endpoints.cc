@@ -102,7 +102,7 @@ absl::Status remove(app::App& app, Request& request, Response& response) {
 void add_endpoint_handlers(const ApiSurroundings& api, Handlers& handlers) {
   const auto add = adder(api.app, handlers);
   add("list_endpoints", [](app::App& a, Request& q, Response& r) -> absl::Status {
-    TRY(const app::ListRequest list, list_request(q));
+    TRY(const app::ListRequest list, list_request(a, q));
     TRY(const base::Json page, a.list_endpoints(project(q), list));
     return answer_list(q, r, page);
   });

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/id.h"
-#include "base/limits.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "http/api_support.h"
@@ -15,7 +14,6 @@
 namespace cromford::http {
 namespace {
 
-constexpr base::Limits kLimits;
 constexpr size_t kTopicPartBytesMax = 63;  // As names have, at most.
 
 bool is_topic_part(std::string_view text) {
@@ -35,7 +33,7 @@ bool is_topic(std::string_view text) {
   return kind == "endpoint" || (kind == "job" && base::is_id(text.substr(slash + 1)));
 }
 
-absl::StatusOr<std::vector<std::string>> read_topics(const Request& request) {
+absl::StatusOr<std::vector<std::string>> read_topics(const Request& request, size_t topics_max) {
   std::vector<std::string> topics;
   for (const std::string_view topic : base::split(request.query("topics").value_or(""), ',')) {
     if (!is_topic(topic)) {
@@ -44,9 +42,9 @@ absl::StatusOr<std::vector<std::string>> read_topics(const Request& request) {
     }
     topics.emplace_back(topic);
   }
-  if (topics.size() > kLimits.event_topics) {
+  if (topics.size() > topics_max) {
     return base::invalid(
-        fmt::format("a stream may have {} topics, not {}", kLimits.event_topics, topics.size()),
+        fmt::format("a stream may have {} topics, not {}", topics_max, topics.size()),
         "open another stream for the rest");
   }
   return topics;
@@ -78,7 +76,7 @@ absl::StatusOr<std::optional<uint64_t>> read_last_event_id(const Request& reques
 void add_job_handlers(const ApiSurroundings& api, Handlers& handlers) {
   const auto add = adder(api.app, handlers);
   add("list_jobs", [](app::App& a, Request& q, Response& r) -> absl::Status {
-    TRY(const app::ListRequest list, list_request(q));
+    TRY(const app::ListRequest list, list_request(a, q));
     TRY(const base::Json page, a.list_jobs(project(q), list));
     return answer_list(q, r, page);
   });
@@ -99,13 +97,14 @@ void add_job_handlers(const ApiSurroundings& api, Handlers& handlers) {
     TRY(const app::Download download, a.job_file(project(q), parameter(q, "id")));
     return answer_file(r, download);
   });
-  handlers.emplace("watch_events",
-                   with_names([open = api.open_events](Request& q, Response& r) -> absl::Status {
-                     TRY(std::vector<std::string> topics, read_topics(q));
-                     TRY(const std::optional<uint64_t> after, read_last_event_id(q));
-                     r.events = open(q.parameter("project"), std::move(topics), after, q.wake);
-                     return absl::OkStatus();
-                   }));
+  handlers.emplace(
+      "watch_events",
+      with_names([&app = api.app, open = api.open_events](Request& q, Response& r) -> absl::Status {
+        TRY(std::vector<std::string> topics, read_topics(q, app.limits().event_topics));
+        TRY(const std::optional<uint64_t> after, read_last_event_id(q));
+        r.events = open(q.parameter("project"), std::move(topics), after, q.wake);
+        return absl::OkStatus();
+      }));
 }
 
 }  // namespace cromford::http

@@ -1,5 +1,6 @@
 // The names of fields that a list is asked for. Which there are is told by the OpenAPI document and
-// by the resources themselves, which may carry more than the document promises.
+// by the resources themselves, which may carry more than the document promises. What is stored
+// beside them (a job's payload) is nobody's to ask for.
 
 #include <fmt/format.h>
 
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "app/resources.h"
 #include "base/name.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -25,7 +27,8 @@ constexpr ListedSchema kSchemas[] = {
     {"list_datasets", "Dataset"},   {"list_dataset_versions", "DatasetVersion"},
     {"list_runs", "Run"},           {"list_models", "Model"},
     {"list_endpoints", "Endpoint"}, {"list_model_versions", "ModelVersion"},
-    {"list_pipelines", "Pipeline"}, {"list_jobs", "Job"},
+    {"list_pipelines", "Pipeline"}, {"get_pipeline_history", "PipelineRun"},
+    {"list_jobs", "Job"},
 };
 
 const base::Json& schemas() {
@@ -57,18 +60,19 @@ absl::Status unknown_field(std::string_view parameter, std::string_view name,
                        fmt::format("the fields are: {}", base::join(names, ", ")));
 }
 
-}  // namespace
-
-absl::Status answer_list(const Request& request, Response& response, const base::Json& page) {
-  const std::string fields = text_query(request, "fields");
-  const std::string order = text_query(request, "order_by");
-  const bool judged = std::any_of(std::begin(kSchemas), std::end(kSchemas), [&](const auto& one) {
-    return one.operation == request.route->operation;
-  });
-  if (!judged || (fields.empty() && order.empty())) {
-    return answer(response, page);
+absl::Status check_fields(std::string_view parameter, const std::vector<std::string>& names,
+                          const std::set<std::string>& known) {
+  for (const std::string& name : names) {
+    if (!known.contains(name)) {
+      return unknown_field(parameter, name, known);
+    }
   }
-  std::set<std::string> known = documented(request.route->operation);
+  return absl::OkStatus();
+}
+
+// The documented fields, and those that the items of the page have beside them.
+std::set<std::string> known_fields(std::string_view operation, const base::Json& page) {
+  std::set<std::string> known = documented(operation);
   for (const base::Json& list : page) {
     if (!list.is_array()) {
       continue;
@@ -79,20 +83,33 @@ absl::Status answer_list(const Request& request, Response& response, const base:
       }
     }
   }
+  return known;
+}
+
+}  // namespace
+
+absl::Status answer_list(const Request& request, Response& response, const base::Json& page) {
+  const std::string fields = text_query(request, "fields");
+  const std::string order = text_query(request, "order_by");
+  const std::string filter = text_query(request, "filter");
+  const bool judged = std::any_of(std::begin(kSchemas), std::end(kSchemas), [&](const auto& one) {
+    return one.operation == request.route->operation;
+  });
+  if (!judged || (fields.empty() && order.empty() && filter.empty())) {
+    return answer(response, page);
+  }
+  const std::set<std::string> known = known_fields(request.route->operation, page);
+  std::vector<std::string> asked;
   for (const std::string_view one : base::split(fields, ',')) {
-    if (!fields.empty() && !known.contains(std::string(base::trim(one)))) {
-      return unknown_field("fields", base::trim(one), known);
+    if (!fields.empty()) {
+      asked.emplace_back(base::trim(one));
     }
   }
-  for (const std::string_view one : base::split(order, ',')) {
-    // "metrics.auc.value desc": only the first part is a field of the resource. Of items that were
-    // cut down to some fields nothing can be told.
-    const std::string_view key = base::trim(one);
-    const std::string name(key.substr(0, key.find_first_of(". ")));
-    if (!order.empty() && fields.empty() && !known.contains(name)) {
-      return unknown_field("order_by", name, known);
-    }
-  }
+  TRY(check_fields("fields", asked, known));
+  TRY(asked, app::fields_of_order(order));
+  TRY(check_fields("order_by", asked, known));
+  TRY(asked, app::fields_of_filter(filter));
+  TRY(check_fields("filter", asked, known));
   return answer(response, page);
 }
 

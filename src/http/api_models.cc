@@ -6,15 +6,12 @@
 #include <utility>
 
 #include "base/file_system.h"
-#include "base/limits.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "http/api_support.h"
 
 namespace cromford::http {
 namespace {
-
-constexpr base::Limits kLimits;
 
 absl::Status get_card(app::App& app, Request& request, Response& response) {
   TRY(const std::string format, choice_query(request, "format", {"json", "md", "html"}));
@@ -54,7 +51,7 @@ absl::Status score(app::App& app, Request& request, Response& response) {
   std::filesystem::path rows;
   if (described) {
     TRY(const std::string text,
-        base::system_files().read(request.upload->path(), kLimits.json_body_bytes));
+        base::system_files().read(request.upload->path(), app.limits().json_body_bytes));
     TRY(description, json_object(text));
   } else {
     if (request.upload->bytes() == 0) {
@@ -71,7 +68,7 @@ absl::Status score(app::App& app, Request& request, Response& response) {
     TRY(description["unknown"], choice_query(request, "unknown", {"refuse", "ignore"}));
   }
   if (request.query("explain")) {
-    TRY(description["explain"], integer_query(request, "explain", 0, 0, kLimits.explain_max));
+    TRY(description["explain"], integer_query(request, "explain", 0, 0, app.limits().explain_max));
   }
   TRY(const base::Json job, app.start_scoring(project(request), name(request),
                                               parameter(request, "version"), description, rows));
@@ -86,7 +83,7 @@ absl::Status score(app::App& app, Request& request, Response& response) {
 void add_model_handlers(const ApiSurroundings& api, Handlers& handlers) {
   const auto add = adder(api.app, handlers);
   add("list_models", [](app::App& a, Request& q, Response& r) -> absl::Status {
-    TRY(const app::ListRequest list, list_request(q));
+    TRY(const app::ListRequest list, list_request(a, q));
     TRY(const base::Json page, a.list_models(project(q), list));
     return answer_list(q, r, page);
   });
@@ -99,7 +96,7 @@ void add_model_handlers(const ApiSurroundings& api, Handlers& handlers) {
     return answer_nothing(r);
   });
   add("list_model_versions", [](app::App& a, Request& q, Response& r) -> absl::Status {
-    TRY(const app::ListRequest list, list_request(q));
+    TRY(const app::ListRequest list, list_request(a, q));
     TRY(const base::Json page, a.list_model_versions(project(q), name(q), list));
     return answer_list(q, r, page);
   });

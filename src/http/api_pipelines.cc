@@ -33,7 +33,7 @@ absl::Status apply(app::App& app, Request& request, Response& response) {
 void add_pipeline_handlers(const ApiSurroundings& api, Handlers& handlers) {
   const auto add = adder(api.app, handlers);
   add("list_pipelines", [](app::App& a, Request& q, Response& r) -> absl::Status {
-    TRY(const app::ListRequest list, list_request(q));
+    TRY(const app::ListRequest list, list_request(a, q));
     TRY(const base::Json page, a.list_pipelines(project(q), list));
     return answer_list(q, r, page);
   });
@@ -52,7 +52,7 @@ void add_pipeline_handlers(const ApiSurroundings& api, Handlers& handlers) {
     return answer_job(q, r, job);
   });
   add("get_pipeline_history", [](app::App& a, Request& q, Response& r) -> absl::Status {
-    TRY(const app::ListRequest list, list_request(q));
+    TRY(const app::ListRequest list, list_request(a, q));
     TRY(const base::Json page, a.pipeline_history(project(q), name(q), list));
     return answer_list(q, r, page);
   });

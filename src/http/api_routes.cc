@@ -19,7 +19,7 @@ namespace {
 #define CROMFORD_V2_MODEL "/v2/models/{model}"
 #define CROMFORD_V2_VERSION CROMFORD_V2_MODEL "/versions/{version}"
 
-constexpr base::Limits kLimits;
+constexpr base::Limits kLimits;  // Of bodies: no configuration changes them.
 constexpr std::string_view kListQuery = "page_size page_token filter order_by fields";
 constexpr std::string_view kJson = "application/json";
 // Bodies of verbs that need none: an empty JSON object is let pass.

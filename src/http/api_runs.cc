@@ -15,7 +15,7 @@ void add_run_handlers(const ApiSurroundings& api, Handlers& handlers) {
     return answer_job(q, r, job);
   });
   add("list_runs", [](app::App& a, Request& q, Response& r) -> absl::Status {
-    TRY(const app::ListRequest list, list_request(q));
+    TRY(const app::ListRequest list, list_request(a, q));
     TRY(const base::Json page, a.list_runs(project(q), list));
     return answer_list(q, r, page);
   });

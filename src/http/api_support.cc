@@ -9,7 +9,6 @@
 
 #include "app/resources.h"
 #include "base/id.h"
-#include "base/limits.h"
 #include "base/name.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -17,8 +16,6 @@
 
 namespace cromford::http {
 namespace {
-
-constexpr base::Limits kLimits;
 
 std::string unquoted(std::string_view tag) {
   if (tag.size() >= 2 && tag.front() == '"' && tag.back() == '"') {
@@ -76,12 +73,12 @@ app::Caller caller(const Request& request) {
   return {.owner = request.caller == Caller::kOwner, .request_id = std::string(request.id)};
 }
 
-absl::StatusOr<app::ListRequest> list_request(const Request& request) {
+absl::StatusOr<app::ListRequest> list_request(const app::App& app, const Request& request) {
   app::ListRequest list;
-  TRY(const int64_t page_size,
-      integer_query(request, "page_size", kLimits.page_size, 0, INT32_MAX));
+  const base::Limits& limits = app.limits();
+  TRY(const int64_t page_size, integer_query(request, "page_size", 0, 0, INT32_MAX));
   list.page_size = static_cast<int>(
-      page_size == 0 ? kLimits.page_size : std::min<int64_t>(page_size, kLimits.page_size_max));
+      page_size == 0 ? limits.page_size : std::min<int64_t>(page_size, limits.page_size_max));
   list.page_token = text_query(request, "page_token");
   list.filter = text_query(request, "filter");
   list.order_by = text_query(request, "order_by");

@@ -3,7 +3,7 @@
 // What the handlers of the API have in common: reading parameters and bodies strictly, answering
 // with documents, jobs and files.
 //
-//   TRY(const app::ListRequest list, list_request(request));
+//   TRY(const app::ListRequest list, list_request(app, request));
 //   TRY(const base::Json page, app.list_runs(project(request), list));
 //   return answer(response, page);
 //
@@ -20,6 +20,7 @@
 
 #include "app/app.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "http/api.h"
 #include "http/message.h"
 #include "http/route.h"
@@ -50,7 +51,7 @@ inline std::string name(const Request& request) {
 }
 app::Caller caller(const Request& request);
 
-absl::StatusOr<app::ListRequest> list_request(const Request& request);
+absl::StatusOr<app::ListRequest> list_request(const app::App& app, const Request& request);
 // A whole number from the query, clamped to nothing: INVALID_ARGUMENT outside [least, most].
 absl::StatusOr<int64_t> integer_query(const Request& request, std::string_view name, int64_t absent,
                                       int64_t least, int64_t most);
@@ -77,8 +78,8 @@ absl::Status or_later(Response& response, absl::Status status);
 
 // With the document's own "etag", if it has one, as ETag.
 absl::Status answer(Response& response, const base::Json& document, int status = 200);
-// A page of a list. INVALID_ARGUMENT, with the nearest, where `fields` or `order_by` name a field
-// that these resources do not have.
+// A page of a list. INVALID_ARGUMENT, with the nearest, where `fields`, `order_by` or `filter`
+// name a field that these resources do not have.
 absl::Status answer_list(const Request& request, Response& response, const base::Json& page);
 // 202 with the job's Location.
 absl::Status answer_job(const Request& request, Response& response, const base::Json& job);

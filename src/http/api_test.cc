@@ -220,14 +220,29 @@ TEST_F(ApiTest, WhatIsWrongIsRefusedBeforeTheUseCase) {
 }
 
 TEST_F(ApiTest, ListParametersAreRead) {
-  call("GET", "/runs?page_size=5000&page_token=t&filter=a%3D1&order_by=name+desc&fields=id,+state");
+  call("GET",
+       "/runs?page_size=5000&page_token=t&filter=state%3Da&order_by=name+desc&fields=id,+state");
   EXPECT_EQ(app_.list.page_size, 1000);
   EXPECT_EQ(app_.list.page_token, "t");
-  EXPECT_EQ(app_.list.filter, "a=1");
+  EXPECT_EQ(app_.list.filter, "state=a");
   EXPECT_EQ(app_.list.order_by, "name desc");
   EXPECT_THAT(app_.list.fields, ElementsAre("id", "state"));
   call("GET", "/runs");
   EXPECT_EQ(app_.list.page_size, 50);
+}
+
+TEST_F(ApiTest, TheLimitsAreThoseOfTheApp) {
+  app_.bounds.page_size = 7;
+  app_.bounds.page_size_max = 9;
+  app_.bounds.event_topics = 1;
+  app_.bounds.preview_rows = 3;
+  call("GET", "/runs");
+  EXPECT_EQ(app_.list.page_size, 7);
+  call("GET", "/runs?page_size=10");
+  EXPECT_EQ(app_.list.page_size, 9);
+  EXPECT_THAT(json(call("GET", "/events?topics=endpoint/a,endpoint/b")).value("detail", ""),
+              HasSubstr("a stream may have 1 topics, not 2"));
+  EXPECT_EQ(call("GET", "/datasets/d/versions/1/rows?limit=4").status, 400);
 }
 
 TEST_F(ApiTest, ListsRefuseFieldsThatTheyDoNotHave) {
@@ -414,7 +429,9 @@ TEST_F(ApiTest, StaleAndMissingTagsHaveTheirStatus) {
   for (const char* target :
        {"/endpoints/e:split", "/endpoints/e:promote", "/endpoints/e:rollback"}) {
     app_.failure = app::check_etag(document, "\"7\"", app::EtagRule::kRequired);
-    EXPECT_EQ(call("POST", target, "{}", "If-Match: \"7\"\r\n").status, 412) << target;
+    const RawAnswer stale = call("POST", target, "{}", "If-Match: \"7\"\r\n");
+    EXPECT_EQ(stale.status, 412) << target;
+    EXPECT_EQ(json(stale).value("code", ""), "ABORTED") << target;
     app_.failure = app::check_etag(document, std::nullopt, app::EtagRule::kRequired);
     EXPECT_EQ(call("POST", target, "{}").status, 428) << target;
   }

@@ -46,6 +46,9 @@ class FakeApp final : public app::App {
   std::string seen;
   std::map<std::string, std::string> notes;
 
+  base::Limits bounds;
+
+  const base::Limits& limits() const override { return bounds; }
   void end_queries() override {}
   void stop() override {}
 

@@ -106,14 +106,15 @@ absl::Status read_jobs(const YAML::Node& jobs, Config& config) {
   for (const auto& entry : jobs) {
     TRY(const std::string key, key_of(entry.first, seen));
     if (key == "at_once") {
-      TRY(read_value(entry.second, "jobs.at_once", "a whole number", config.jobs_at_once));
-      if (config.jobs_at_once < 1 || config.jobs_at_once > 256) {
+      TRY(read_value(entry.second, "jobs.at_once", "a whole number", config.limits.jobs_at_once));
+      if (config.limits.jobs_at_once < 1 || config.limits.jobs_at_once > 256) {
         return at(entry.second, "jobs.at_once", "a number from 1 to 256");
       }
     } else if (key == "memory") {
-      TRY(read_size(entry.second, "jobs.memory", kJobMemoryMin, config.job_memory_bytes));
+      TRY(read_size(entry.second, "jobs.memory", kJobMemoryMin, config.limits.job_memory_bytes));
     } else if (key == "query_memory") {
-      TRY(read_size(entry.second, "jobs.query_memory", kQueryMemoryMin, config.query_memory_bytes));
+      TRY(read_size(entry.second, "jobs.query_memory", kQueryMemoryMin,
+                    config.limits.query_memory_bytes));
     } else {
       return unknown_key(entry.first, key, kKnown);
     }
@@ -147,10 +148,7 @@ absl::Status read_key(const std::string& key, const YAML::Node& name, const YAML
     return read_jobs(value, config);
   }
   if (key == "upload_max") {
-    uint64_t bytes = 0;
-    TRY(read_size(value, key, kUploadBytesMin, bytes));
-    config.upload_bytes_max = bytes;
-    return absl::OkStatus();
+    return read_size(value, key, kUploadBytesMin, config.limits.upload_bytes);
   }
   if (key == "allow_private_urls") {
     return read_value(value, key, "true or false", config.allow_private_urls);

@@ -15,10 +15,11 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/limits.h"
 
 namespace cromford::main_program {
 
@@ -27,10 +28,7 @@ struct Config {
   std::string token;  // What every caller must send; empty: none is needed.
   std::vector<std::string> host_names;
   int http_threads = 0;  // 0: one for each core, at most four.
-  int jobs_at_once = 2;
-  uint64_t job_memory_bytes = uint64_t{4} << 30;
-  uint64_t query_memory_bytes = uint64_t{512} << 20;
-  std::optional<uint64_t> upload_bytes_max;
+  base::Limits limits;
   bool allow_private_urls = false;
 };
 

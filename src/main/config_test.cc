@@ -36,9 +36,9 @@ allow_private_urls: true
 )",
                                                          folder.path()));
   EXPECT_EQ(config.token, "0123456789abcdef0123");
-  EXPECT_EQ(config.jobs_at_once, 4);
-  EXPECT_EQ(config.job_memory_bytes, uint64_t{2} << 30);
-  EXPECT_EQ(config.upload_bytes_max, uint64_t{10} << 30);
+  EXPECT_EQ(config.limits.jobs_at_once, 4);
+  EXPECT_EQ(config.limits.job_memory_bytes, uint64_t{2} << 30);
+  EXPECT_EQ(config.limits.upload_bytes, uint64_t{10} << 30);
   EXPECT_OK(check_exposure(config));
 }
 

@@ -93,9 +93,7 @@ class Running final : public FactoryServer {
     options.token = config.token;
     options.owner_token = owner_token_;
     options.host_names = config.host_names;
-    if (config.upload_bytes_max.has_value()) {
-      options.limits.upload_bytes = *config.upload_bytes_max;
-    }
+    options.limits = config.limits;
     TRY(http::Router router, http::api_router({*app_, metrics_, open_events(app_->events())}));
     TRY(server_, http::Server::start(options, std::move(router),
                                      {base::system_clock(), base::system_entropy(),
@@ -137,9 +135,7 @@ absl::StatusOr<std::unique_ptr<FactoryServer>> FactoryServer::start(
       app::App::create({.home = home,
                         .version = facts.version,
                         .worker_command = {facts.executable.string(), "worker"},
-                        .jobs_at_once = config.jobs_at_once,
-                        .job_memory_bytes = config.job_memory_bytes,
-                        .query_memory_bytes = config.query_memory_bytes,
+                        .limits = config.limits,
                         .allow_private_urls = config.allow_private_urls,
                         // Each loop, and as many threads again for what takes longer.
                         .prediction_threads = 2 * static_cast<size_t>(loop_threads(config))}));

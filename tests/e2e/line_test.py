@@ -87,8 +87,34 @@ class LineTest(FactoryTest):
         self.assertFalse(first["result"]["unchanged"])
         self.assertTrue(again["result"]["unchanged"])
         self.assertEqual(again["result"]["version"], 1)
+        self.check_listed_fields(server)
         packages = []
         for _ in range(2):
+    def check_listed_fields(self, server):
+        """Each field of a listed resource is described, and a list may be filtered and ordered by it."""
+        described = server.request("GET", "/api/v1/openapi.json").json()["components"]["schemas"]
+        project = "/api/v1/projects/default"
+        for path, schema in (
+            ("/datasets", "Dataset"),
+            ("/datasets/penguins/versions", "DatasetVersion"),
+            ("/runs", "Run"),
+            ("/models", "Model"),
+            ("/models/species/versions", "ModelVersion"),
+            ("/endpoints", "Endpoint"),
+            ("/jobs", "Job"),
+        ):
+            page = server.request("GET", project + path).json()
+            items = next(value for value in page.values() if isinstance(value, list))
+            self.assertTrue(items, path)
+            fields = {field for item in items for field in item}
+            self.assertLessEqual(fields, set(described[schema]["properties"]), path)
+            for field in fields:
+                answer = server.request("GET", f"{project}{path}?filter={field}!=null&order_by={field}&fields={field}")
+                self.assertIn(answer.status, (200, 400) if field.endswith("_at") else (200,), answer.body)
+            answer = server.request("GET", f"{project}{path}?filter=nosuch=1")
+            self.assertEqual(answer.status, 400, answer.body)
+            self.assertIn("there is no field 'nosuch'", answer.json()["detail"])
+
             run = self.command_json("train", "cars", "--target", "Horsepower", "--trials", "3", "--seed", "7", "--model", "power")
             version = run["result"]["model_version"]
             file = self.folder / f"power{version}.package"
