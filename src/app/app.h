@@ -141,7 +141,7 @@ class App {
 
   // --- training runs --------------------------------------------------------------------------
   // `request` is the body of POST runs.
-  virtual absl::StatusOr<base::Json> start_run(const std::string& project,
+  virtual absl::StatusOr<base::Json> start_run(const Caller& caller, const std::string& project,
                                                const base::Json& request) = 0;
   virtual absl::StatusOr<base::Json> list_runs(const std::string& project,
                                                const ListRequest& request) = 0;
@@ -172,13 +172,14 @@ class App {
   virtual absl::StatusOr<base::Json> import_model(const std::string& project,
                                                   const std::string& name,
                                                   const std::filesystem::path& spooled_file) = 0;
-  virtual absl::StatusOr<base::Json> start_evaluation(const std::string& project,
+  virtual absl::StatusOr<base::Json> start_evaluation(const Caller& caller,
+                                                      const std::string& project,
                                                       const std::string& name,
                                                       const std::string& version,
                                                       const base::Json& request) = 0;
   // Batch scoring of a dataset version or of a spooled file (which is removed afterwards). The
   // job's result names the file to fetch with `job_file`.
-  virtual absl::StatusOr<base::Json> start_scoring(const std::string& project,
+  virtual absl::StatusOr<base::Json> start_scoring(const Caller& caller, const std::string& project,
                                                    const std::string& name,
                                                    const std::string& version,
                                                    const base::Json& request,
@@ -233,7 +234,8 @@ class App {
                             std::function<void(absl::StatusOr<std::string>)> done) = 0;
   // Outcomes from an uploaded file with the columns id, value and at, which is taken over with the
   // job. `format` is one of an import's; empty: find out.
-  virtual absl::StatusOr<base::Json> start_outcomes(const std::string& project,
+  virtual absl::StatusOr<base::Json> start_outcomes(const Caller& caller,
+                                                    const std::string& project,
                                                     const std::string& endpoint,
                                                     const std::string& format,
                                                     const std::string& source_name,

@@ -31,6 +31,30 @@ std::vector<std::string> known_names(const Context& context, std::string_view ki
   return names;
 }
 
+// The versions from `number` on, which belong to nothing: a thing's document and its versions are
+// written together, so versions beyond the newest are what an interrupted deletion of an earlier
+// program left. They must neither stand in the way nor pass for versions of the new thing.
+absl::StatusOr<std::vector<store::Write>> removal_of_orphans(const Context& context,
+                                                             const NewVersion& version,
+                                                             int64_t number) {
+  std::vector<store::Write> writes;
+  std::string token;
+  do {
+    TRY(const store::DocumentPage page,
+        context.metadata->list({.project = version.project,
+                                .kind = version.kind + "_version",
+                                .name_prefix = version.name + "@",
+                                .filter = fmt::format("version > {}", number),
+                                .page_size = 1000,
+                                .page_token = token}));
+    for (const store::Document& orphan : page.documents) {
+      writes.push_back(store::Write::remove(orphan.key, orphan.revision));
+    }
+    token = page.next_page_token;
+  } while (!token.empty());
+  return writes;
+}
+
 absl::StatusOr<int64_t> try_commit(const Context& context, const NewVersion& version) {
   const store::DocumentKey key{version.project, version.kind, version.name};
   base::Json thing = {{"name", version.name}, {"latest_version", 0}};
@@ -43,6 +67,13 @@ absl::StatusOr<int64_t> try_commit(const Context& context, const NewVersion& ver
     return existing.status();
   }
   const int64_t number = thing.value("latest_version", int64_t{0}) + 1;
+  const store::DocumentKey version_key{version.project, version.kind + "_version",
+                                       version_name(version.name, number)};
+  const absl::StatusOr<store::Document> orphan = context.metadata->get(version_key);
+  std::vector<store::Write> writes;
+  if (orphan.ok() || revision == store::kMustNotExist) {
+    TRY(writes, removal_of_orphans(context, version, number));
+  }
   TRY(VersionBodies bodies, version.make(number));
   base::Json& body = bodies.version;
   thing.update(bodies.summary);
@@ -50,14 +81,13 @@ absl::StatusOr<int64_t> try_commit(const Context& context, const NewVersion& ver
   body[version.kind] = version.name;
   body["version"] = number;
   body["internal"]["made_by"] = version.made_by;
-  std::vector<store::Write> writes;
   if (version.also) {
-    TRY(writes, version.also(number));
+    TRY(const std::vector<store::Write> also, version.also(number));
+    writes.insert(writes.end(), also.begin(), also.end());
   }
   writes.push_back(store::Write::put(key, base::dump_json(thing), revision));
-  writes.push_back(store::Write::put(
-      {version.project, version.kind + "_version", version_name(version.name, number)},
-      base::dump_json(body), store::kMustNotExist));
+  writes.push_back(store::Write::put(version_key, base::dump_json(body),
+                                     orphan.ok() ? orphan->revision : store::kMustNotExist));
   TRY(context.metadata->commit(writes));
   return number;
 }

@@ -104,9 +104,7 @@ absl::StatusOr<base::Json> Factory::start_import(const Caller& caller, const std
   TRY(base::check_name("project", project));
   TRY(base::check_name("dataset", name));
   TRY(check_import(caller, request));
-  // Whoever reads the list of jobs need not see the signature or token in an address.
-  const std::string what = !request.url.empty()
-                               ? request.url.substr(0, request.url.find_first_of("?#"))
+  const std::string what = !request.url.empty()           ? shown_url(request.url)
                            : !request.files.empty()       ? request.files.front()
                            : !request.source_name.empty() ? request.source_name
                                                           : "upload";
@@ -120,6 +118,7 @@ absl::StatusOr<base::Json> Factory::start_import(const Caller& caller, const std
               .title = fmt::format("{} {} into {}", request.append ? "append" : "import",
                                    std::filesystem::path(what).filename().string(), name),
               .payload = import_payload(name, request),
+              .request_id = caller.request_id,
               .id = id});
   if (!job.ok()) {
     drop_upload(*context_, request.spooled_file);

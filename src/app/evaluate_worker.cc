@@ -9,7 +9,9 @@
 #include "app/dataset_files.h"
 #include "app/judge.h"
 #include "app/worker.h"
+#include "base/limits.h"
 #include "base/name.h"
+#include "base/text.h"
 #include "learn/rows.h"
 #include "metric/metric.h"
 #include "metric/tables.h"
@@ -97,6 +99,8 @@ absl::StatusOr<std::string> evaluate_model(std::string_view text, flow::WorkerCo
           {.memory_limit_bytes = input.value("memory_bytes", uint64_t{1} << 30) / 2,
            .temp_directory = context.work_dir() / "spill"}));
   TRY(const table::Table rows, table::read_table(*engine, stored, options, context.cancel()));
+  context.log(fmt::format("read {} rows of the columns {}", base::with_thousands(rows.row_count()),
+                          base::join(options.columns, ", ")));
   TRY(const std::vector<double> labels, read_labels(*rows.find(target), *package));
   std::vector<double> predictions;
   if (stored_column.empty()) {
@@ -118,6 +122,9 @@ absl::StatusOr<std::string> evaluate_model(std::string_view text, flow::WorkerCo
   context.progress("measuring", 0.85, "");
   const metric::Scored scored = scored_of(*package, judged);
   TRY(const std::vector<metric::NamedEstimate> estimates, metric::estimate_all(scored));
+  context.log(fmt::format("judged {} rows, {} left out",
+                          base::with_thousands(static_cast<int64_t>(judged.labels.size())),
+                          base::with_thousands(static_cast<int64_t>(judged.left_out))));
   base::Json result = {{"task", metric::task_name(scored.task)},
                        {"metrics", estimates_json(estimates)},
                        {"row_count", judged.labels.size()},

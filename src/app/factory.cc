@@ -61,6 +61,7 @@ absl::StatusOr<std::unique_ptr<App>> App::create(Options options) {
       flow::make_runner({.worker_command = context->options.worker_command,
                          .work_root = context->home->tmp() / "jobs",
                          .log_root = context->home->root() / "log" / "jobs",
+                         .takes_up = context->options.takes_up_jobs,
                          .jobs_at_once = context->options.limits.jobs_at_once,
                          .memory_limit_bytes = context->options.limits.job_memory_bytes},
                         *context->metadata, *context->events, *context->clock, *context->ids);

@@ -64,7 +64,7 @@ class Factory final : public App {
   absl::StatusOr<base::Json> diff_dataset(const std::string& project, const std::string& name,
                                           const std::string& from, const std::string& to) override;
 
-  absl::StatusOr<base::Json> start_run(const std::string& project,
+  absl::StatusOr<base::Json> start_run(const Caller& caller, const std::string& project,
                                        const base::Json& request) override;
   absl::StatusOr<base::Json> list_runs(const std::string& project,
                                        const ListRequest& request) override;
@@ -87,11 +87,12 @@ class Factory final : public App {
                                          const std::string& version) override;
   absl::StatusOr<base::Json> import_model(const std::string& project, const std::string& name,
                                           const std::filesystem::path& spooled_file) override;
-  absl::StatusOr<base::Json> start_evaluation(const std::string& project, const std::string& name,
-                                              const std::string& version,
+  absl::StatusOr<base::Json> start_evaluation(const Caller& caller, const std::string& project,
+                                              const std::string& name, const std::string& version,
                                               const base::Json& request) override;
-  absl::StatusOr<base::Json> start_scoring(const std::string& project, const std::string& name,
-                                           const std::string& version, const base::Json& request,
+  absl::StatusOr<base::Json> start_scoring(const Caller& caller, const std::string& project,
+                                           const std::string& name, const std::string& version,
+                                           const base::Json& request,
                                            const std::filesystem::path& spooled_file) override;
 
   absl::StatusOr<base::Json> list_endpoints(const std::string& project,
@@ -125,8 +126,8 @@ class Factory final : public App {
   void commit_predictions(std::function<void(absl::Status)> done) override;
   void add_outcomes(std::string_view project, std::string_view endpoint, std::string_view body,
                     std::function<void(absl::StatusOr<std::string>)> done) override;
-  absl::StatusOr<base::Json> start_outcomes(const std::string& project, const std::string& endpoint,
-                                            const std::string& format,
+  absl::StatusOr<base::Json> start_outcomes(const Caller& caller, const std::string& project,
+                                            const std::string& endpoint, const std::string& format,
                                             const std::string& source_name,
                                             const std::filesystem::path& spooled_file) override;
   absl::StatusOr<Download> endpoint_log(const std::string& project, const std::string& endpoint,

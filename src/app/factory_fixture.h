@@ -21,6 +21,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "app/factory.h"
 #include "app/worker.h"
@@ -55,7 +56,8 @@ class HandRunner final : public flow::Runner {
   }
 
   std::map<std::string, Worker> workers;
-  int reruns = 0;  // Of jobs that were out of date.
+  int reruns = 0;                // Of jobs that were out of date.
+  std::vector<std::string> log;  // Of the worker that ran last.
 
   // Prepares the job anew and runs its worker.
   Attempt begin(const std::string& id, const std::string& project = "default") {
@@ -71,7 +73,8 @@ class HandRunner final : public flow::Runner {
       attempt.result = spec.status();
       return attempt;
     }
-    Context context(attempt.work_dir);
+    log.clear();
+    Context context(attempt.work_dir, log);
     attempt.result = workers.at(attempt.job.kind)(spec->input, context);
     return attempt;
   }
@@ -116,13 +119,8 @@ class HandRunner final : public flow::Runner {
   }
   absl::Status start() override { return absl::OkStatus(); }
   absl::StatusOr<flow::Job> submit(flow::NewJob request) override {
-    flow::Job job;
-    job.id = request.id.empty() ? ids_.next() : request.id;
-    job.project = request.project;
-    job.kind = request.kind;
-    job.title = request.title;
-    job.payload = request.payload;
-    job.created_at = clock_.now();
+    std::string id = request.id.empty() ? ids_.next() : request.id;
+    const flow::Job job = flow::new_job(std::move(request), std::move(id), clock_.now());
     const absl::Status stored = flow::put_new_job(metadata_, job);
     if (absl::IsAlreadyExists(stored)) {
       return get(job.project, job.id);
@@ -149,13 +147,16 @@ class HandRunner final : public flow::Runner {
  private:
   class Context final : public flow::WorkerContext {
    public:
-    explicit Context(std::filesystem::path work_dir) : work_dir_(std::move(work_dir)) {}
+    Context(std::filesystem::path work_dir, std::vector<std::string>& lines)
+        : work_dir_(std::move(work_dir)), lines_(lines) {}
     void progress(std::string_view, double, std::string_view) override {}
+    void log(std::string_view line) override { lines_.emplace_back(line); }
     const base::CancelToken& cancel() const override { return cancel_; }
     const std::filesystem::path& work_dir() const override { return work_dir_; }
 
    private:
     std::filesystem::path work_dir_;
+    std::vector<std::string>& lines_;
     base::CancelToken cancel_;
   };
 
@@ -170,6 +171,9 @@ class HandRunner final : public flow::Runner {
   };
 
   flow::Job conclude(flow::Job job, const absl::Status& why, const std::string& result) {
+    if (const auto kind = child_kinds_.find(job.kind); kind != child_kinds_.end()) {
+      job.payload = kind->second->kept_payload(job);
+    }
     job.state = why.ok()                 ? flow::JobState::kSucceeded
                 : absl::IsCancelled(why) ? flow::JobState::kCancelled
                                          : flow::JobState::kFailed;

@@ -157,7 +157,7 @@ void Factory::add_outcomes(std::string_view project, std::string_view endpoint,
       });
 }
 
-absl::StatusOr<base::Json> Factory::start_outcomes(const std::string& project,
+absl::StatusOr<base::Json> Factory::start_outcomes(const Caller& caller, const std::string& project,
                                                    const std::string& endpoint,
                                                    const std::string& format,
                                                    const std::string& source_name,
@@ -177,6 +177,7 @@ absl::StatusOr<base::Json> Factory::start_outcomes(const std::string& project,
                                           {"input_format", format},
                                           {"source_name", source_name},
                                           {"spooled_file", kept.string()}}),
+              .request_id = caller.request_id,
               .id = id});
   if (!job.ok()) {
     drop_upload(*context_, kept);

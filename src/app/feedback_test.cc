@@ -85,7 +85,7 @@ TEST_F(FeedbackTest, OutcomesComeFromAFile) {
   const auto upload = [this](const std::string& text) {
     const std::filesystem::path file = factory().spool_directory() / "outcomes.csv";
     EXPECT_OK(base::write_atomically(base::system_files(), file, text));
-    const auto job = factory().start_outcomes("default", "late", "", "outcomes.csv", file);
+    const auto job = factory().start_outcomes({}, "default", "late", "", "outcomes.csv", file);
     EXPECT_OK(job);
     return runner().wait("default", job->value("id", ""), {}).value();
   };

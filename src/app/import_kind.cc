@@ -85,6 +85,8 @@ class ImportKind final : public flow::JobKind {
                                            const std::filesystem::path& work_dir) override;
   absl::StatusOr<std::string> finish(const flow::Job& job, std::string_view worker_result,
                                      const std::filesystem::path& work_dir) override;
+  // The signature or token of an address is needed only as long as it may be fetched.
+  std::string kept_payload(const flow::Job& job) const override;
   // An append whose parent is no longer the newest version.
   bool runs_again(const absl::Status& finished) const override { return absl::IsAborted(finished); }
   std::string ended(const flow::Job& job, const absl::Status& why,
@@ -338,6 +340,15 @@ absl::StatusOr<std::string> ImportKind::finish(const flow::Job& job, std::string
   return base::dump_json(answer);
 }
 
+std::string ImportKind::kept_payload(const flow::Job& job) const {
+  absl::StatusOr<base::Json> payload = base::parse_json(job.payload);
+  if (!payload.ok()) {
+    return job.payload;
+  }
+  (*payload)["url"] = shown_url(payload->value("url", std::string()));
+  return base::dump_json(*payload);
+}
+
 std::string ImportKind::ended(const flow::Job& job, const absl::Status& /*why*/,
                               const std::filesystem::path& /*work_dir*/) {
   const absl::StatusOr<base::Json> payload = base::parse_json(job.payload);
@@ -376,6 +387,10 @@ absl::Status check_import(const Caller& caller, const ImportRequest& request) {
   }
   TRY(const base::Json checks, all_checks(request));
   return base::internal_status::as_status(ingest::parse_checks(checks, "/checks"));
+}
+
+std::string shown_url(const std::string& url) {
+  return url.substr(0, url.find_first_of("?#"));
 }
 
 std::string import_payload(const std::string& dataset, const ImportRequest& request) {

@@ -28,6 +28,8 @@ absl::Status check_import_format(std::string_view format);
 const std::vector<std::string>& import_formats();
 // Everything that can be refused before a job is made: sources, rights, query, format, checks.
 absl::Status check_import(const Caller& caller, const ImportRequest& request);
+// An address as anybody may see it: without its query, where signatures and tokens stand.
+std::string shown_url(const std::string& url);
 std::string import_payload(const std::string& dataset, const ImportRequest& request);
 
 std::unique_ptr<flow::JobKind> make_import_kind(Context& context);

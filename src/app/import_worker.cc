@@ -8,6 +8,7 @@
 #include "app/dataset_files.h"
 #include "app/worker.h"
 #include "base/hash.h"
+#include "base/limits.h"
 #include "base/mapped_file.h"
 #include "ingest/check_run.h"
 #include "ingest/fetch.h"
@@ -49,6 +50,7 @@ absl::Status fetch_url(Inputs& inputs, flow::WorkerContext& context) {
                      fmt::format(R"({{"received_bytes":{}}})", progress.received));
   };
   TRY(const ingest::FetchResult fetched, ingest::fetch(options));
+  context.log(fmt::format("fetched {} from {}", fetched.file_name, fetched.final_url));
   inputs.options.inputs.push_back({.path = options.output,
                                    .display_name = fetched.file_name,
                                    .format = inputs.request.value("format", std::string())});
@@ -137,6 +139,45 @@ absl::StatusOr<std::string> quarantine_object(const Inputs& inputs,
   return name_by_content(files[0], folder);
 }
 
+std::string described(const table::ImportedSource& source) {
+  std::string text = fmt::format("read {}: {}", source.name, source.format);
+  for (const std::string& part : {source.compression, source.encoding}) {
+    text += part.empty() ? "" : ", " + part;
+  }
+  if (!source.delimiter.empty()) {
+    text += fmt::format(", columns between '{}', {}", source.delimiter,
+                        source.header ? "names in the first row" : "no names");
+  }
+  if (source.row_count > 0) {  // Of formats that are read line by line.
+    text +=
+        fmt::format("; {} rows, {} of them in quarantine", base::with_thousands(source.row_count),
+                    base::with_thousands(source.quarantined_count));
+  }
+  return text;
+}
+
+// What was done, for the job's log.
+void tell(const table::Manifest& manifest, flow::WorkerContext& context) {
+  for (const table::ImportedSource& source : manifest.sources) {
+    context.log(described(source));
+    for (const table::ImportedSource::Note& note : source.notes) {
+      context.log(fmt::format("{}{}{}", note.warning ? "warning: " : "",
+                              note.column.empty() ? "" : note.column + ": ", note.text));
+    }
+  }
+  for (const table::CheckResult& check : manifest.checks) {
+    context.log(fmt::format("check {} on {}: {} rows fail, on_fail {}", check.check, check.column,
+                            base::with_thousands(check.failed_rows), check.on_fail));
+  }
+  for (const table::ManifestPart& part : manifest.parts) {
+    context.log(fmt::format("wrote {} rows, {} as {}", base::with_thousands(part.row_count),
+                            base::format_size(part.size_bytes), part.object));
+  }
+  context.log(fmt::format("{} rows of {} columns, {} in quarantine",
+                          base::with_thousands(manifest.row_count), manifest.schema.columns.size(),
+                          base::with_thousands(manifest.quarantined_count)));
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> import_rows(std::string_view input, flow::WorkerContext& context) {
@@ -181,6 +222,7 @@ absl::StatusOr<std::string> import_rows(std::string_view input, flow::WorkerCont
   manifest.sources = imported.sources;
   manifest.checks = checked.verdict.results;
   TRY(manifest.engine, table::engine_version());
+  tell(manifest, context);
   return table::format_manifest(manifest);
 }
 

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 
 #include "app/factory_fixture.h"
+#include "app/resources.h"
+#include "base/text.h"
 
 namespace cromford::app {
 namespace {
@@ -38,6 +40,67 @@ TEST_F(ImportsTest, TwoAppendsAtOnceBothEndUpInTheDataset) {
   EXPECT_EQ(newest()["version"], 3);
   EXPECT_EQ(values("3"), (std::vector<int64_t>{1, 2, 3}));
   EXPECT_EQ(newest()["parents"], base::Json({"trips@2"}));
+}
+
+TEST_F(ImportsTest, VersionsThatADeletionLeftBehindStandInNobodysWay) {
+  const auto orphan = [&](int64_t version) {
+    return store::Write::put(
+        {"default", "dataset_version", version_name("trips", version)},
+        base::dump_json({{"dataset", "trips"}, {"version", version}, {"row_count", 0}}));
+  };
+  const auto versions = [&] {
+    std::vector<int64_t> all;
+    const base::Json list = factory().list_dataset_versions("default", "trips", {}).value();
+    for (const base::Json& one : list.at("versions")) {
+      all.push_back(one.at("version").get<int64_t>());
+    }
+    return all;
+  };
+  ASSERT_OK(metadata().commit({orphan(1), orphan(2), orphan(7)}));
+  const flow::Job first = import("a\n1\n");
+  ASSERT_EQ(first.state, flow::JobState::kSucceeded) << first.error;
+  EXPECT_EQ(newest()["row_count"], 1);
+  EXPECT_EQ(versions(), std::vector<int64_t>{1});
+  // Or beyond what an earlier program has made since.
+  ASSERT_OK(metadata().commit({orphan(2), orphan(3), orphan(9)}));
+  ASSERT_EQ(import("a\n1\n2\n").state, flow::JobState::kSucceeded);
+  EXPECT_EQ(newest()["row_count"], 2);
+  EXPECT_EQ(versions(), (std::vector<int64_t>{2, 1}));
+}
+
+TEST_F(ImportsTest, TheSignatureOfAnAddressIsForgottenWithTheEndOfTheJob) {
+  std::string seen;
+  ASSERT_OK_AND_ASSIGN(
+      const base::Json job,
+      factory().start_import({.request_id = "req-7"}, "default", "trips",
+                             {.url = "https://example.org/a.csv?X-Amz-Signature=SECRET"}));
+  const std::string id = job.at("id");
+  restart();  // As with a server that died: who takes the job up still needs it.
+  EXPECT_THAT(base::dump_json(job), ::testing::Not(HasSubstr("SECRET")));
+  runner().workers["import"] = [&](std::string_view input,
+                                   flow::WorkerContext&) -> absl::StatusOr<std::string> {
+    seen = input;
+    return base::unavailable("there is no host example.org", "check the URL");
+  };
+  const flow::Job ended = runner().run(id);
+  EXPECT_THAT(seen, HasSubstr("SECRET"));
+  EXPECT_EQ(ended.state, flow::JobState::kFailed);
+  ASSERT_OK_AND_ASSIGN(const store::Document stored, metadata().get({"default", "job", id}));
+  EXPECT_THAT(stored.body, ::testing::Not(HasSubstr("SECRET")));
+  EXPECT_THAT(stored.body, HasSubstr("https://example.org/a.csv"));
+  EXPECT_EQ(factory().job("default", id)->at("error").at("request_id"), "req-7");
+}
+
+TEST_F(ImportsTest, TheLogTellsWhatWasReadAndWritten) {
+  ImportRequest request;
+  request.checks_json = R"([{"column":"a","between":[0,1],"on_fail":"warn"}])";
+  ASSERT_EQ(import("a,b\n1,x\n2,y\n3,z\n", request).state, flow::JobState::kSucceeded);
+  const std::string log = base::join(runner().log, "\n");
+  EXPECT_THAT(log, HasSubstr("read rows-1.csv: csv, utf-8, columns between ','"));
+  EXPECT_THAT(log, HasSubstr("3 rows, 0 of them in quarantine"));
+  EXPECT_THAT(log, HasSubstr("2 rows fail, on_fail warn"));
+  EXPECT_THAT(log, HasSubstr("wrote 3 rows"));
+  EXPECT_THAT(log, HasSubstr("3 rows of 2 columns, 0 in quarantine"));
 }
 
 TEST_F(ImportsTest, TwoFirstAppendsAtOnceBothEndUpInTheDataset) {

@@ -155,7 +155,8 @@ absl::StatusOr<base::Json> Factory::import_model(const std::string& project,
   return model_version(project, name, std::to_string(version));
 }
 
-absl::StatusOr<base::Json> Factory::start_evaluation(const std::string& project,
+absl::StatusOr<base::Json> Factory::start_evaluation(const Caller& caller,
+                                                     const std::string& project,
                                                      const std::string& name,
                                                      const std::string& version,
                                                      const base::Json& request) {
@@ -178,10 +179,11 @@ absl::StatusOr<base::Json> Factory::start_evaluation(const std::string& project,
                  .kind = "evaluate",
                  .title = fmt::format("evaluate {} on {}", version_name(name, model.version),
                                       version_name(rows.name, rows.version)),
-                 .payload = base::dump_json(payload)});
+                 .payload = base::dump_json(payload),
+                 .request_id = caller.request_id});
 }
 
-absl::StatusOr<base::Json> Factory::start_scoring(const std::string& project,
+absl::StatusOr<base::Json> Factory::start_scoring(const Caller& caller, const std::string& project,
                                                   const std::string& name,
                                                   const std::string& version,
                                                   const base::Json& request,
@@ -227,6 +229,7 @@ absl::StatusOr<base::Json> Factory::start_scoring(const std::string& project,
               .kind = "score",
               .title = fmt::format("score with {}", version_name(name, model.version)),
               .payload = base::dump_json(payload),
+              .request_id = caller.request_id,
               .id = id});
   if (!job.ok()) {
     drop_upload(*context_, kept);

@@ -19,6 +19,9 @@ struct Options {
   // The command that starts a worker, e.g. {"/usr/bin/cromford", "worker"}.
   std::vector<std::string> worker_command;
 
+  // Whether jobs that an earlier process left are gone on with; not by a command that hosts the
+  // factory only for as long as it takes itself.
+  bool takes_up_jobs = true;
   base::Limits limits;
   bool allow_private_urls = false;  // Whether URLs may lead to private addresses.
   size_t prediction_threads = 16;   // How many threads will answer predictions, at most.

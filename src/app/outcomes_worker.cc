@@ -10,6 +10,7 @@
 #include "app/worker.h"
 #include "base/clock.h"
 #include "base/file_system.h"
+#include "base/limits.h"
 #include "base/name.h"
 #include "table/chunk.h"
 #include "table/engine.h"
@@ -128,6 +129,7 @@ absl::StatusOr<std::string> read_outcomes(std::string_view text, flow::WorkerCon
   OutcomeWriter writer(places, *file, context);
   TRY(table::for_each_chunk(*engine, rows, {}, writer, context.cancel()));
   TRY(file->close());
+  context.log(fmt::format("read {} outcomes", base::with_thousands(writer.row_count())));
   return base::dump_json({{"row_count", writer.row_count()}});
 }
 

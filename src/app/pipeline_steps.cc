@@ -203,6 +203,12 @@ absl::StatusOr<flow::StepStart> PipelineSteps::start(const flow::StepRequest& re
   return base::internal(fmt::format("a pipeline has the unknown step '{}'", request.step));
 }
 
+// The request that the pipeline runs for.
+std::string PipelineSteps::request_id_of(const flow::StepRequest& request) const {
+  const absl::StatusOr<flow::Job> run = context_.runner->get(request.project, request.run_id);
+  return run.ok() ? run->request_id : std::string();
+}
+
 absl::StatusOr<flow::StepStart> PipelineSteps::start_dataset(const flow::StepRequest& request) {
   TRY(const base::Json settings, settings_of(request));
   const base::Json source = settings.value("source", base::Json::object());
@@ -222,6 +228,7 @@ absl::StatusOr<flow::StepStart> PipelineSteps::start_dataset(const flow::StepReq
                                .kind = "import",
                                .title = fmt::format("{}: import into {}", request.pipeline, name),
                                .payload = import_payload(name, import),
+                               .request_id = request_id_of(request),
                                .id = request.job_id}));
   return flow::StepStart{.job_id = job.id};
 }
@@ -234,7 +241,8 @@ absl::StatusOr<flow::StepStart> PipelineSteps::start_train(const flow::StepReque
         version_name(dataset.value("dataset", std::string()), dataset.value("version", int64_t{0}));
   }
   TRY(const Served now, served(request));
-  TRY(const TrainJob train, make_train_job(context_, request.project, settings, now.champion));
+  TRY(TrainJob train, make_train_job(context_, request.project, settings, now.champion));
+  train.request_id = request_id_of(request);
   TRY(const flow::Job job, submit_train_job(context_, request.project, train, request.job_id));
   return flow::StepStart{.job_id = job.id};
 }

@@ -28,6 +28,7 @@ class PipelineSteps final : public flow::StepActions {
   absl::StatusOr<flow::StepStart> start(const flow::StepRequest& request) override;
 
  private:
+  std::string request_id_of(const flow::StepRequest& request) const;
   absl::StatusOr<flow::StepStart> start_dataset(const flow::StepRequest& request);
   absl::StatusOr<flow::StepStart> start_train(const flow::StepRequest& request);
   absl::StatusOr<flow::StepStart> judge_gate(const flow::StepRequest& request);

@@ -136,15 +136,15 @@ absl::Status Factory::delete_pipeline(const std::string& project, const std::str
   return flow::forget_pipeline(*context_->metadata, project, name);
 }
 
-absl::StatusOr<base::Json> Factory::run_pipeline(const Caller& /*caller*/,
-                                                 const std::string& project,
+absl::StatusOr<base::Json> Factory::run_pipeline(const Caller& caller, const std::string& project,
                                                  const std::string& name) {
   TRY(const store::Document document, context_->metadata->get({project, "pipeline", name}));
   TRY(const flow::PipelineSpec spec, spec_of(document));
   return submit({.project = project,
                  .kind = "pipeline",
                  .title = fmt::format("pipeline {}", name),
-                 .payload = flow::pipeline_payload(spec)});
+                 .payload = flow::pipeline_payload(spec),
+                 .request_id = caller.request_id});
 }
 
 absl::StatusOr<base::Json> Factory::pipeline_history(const std::string& project,

@@ -189,6 +189,7 @@ absl::StatusOr<flow::Job> submit_train_job(const Context& context, const std::st
                               .kind = "train",
                               .title = fmt::format("train {} on {}", train.model, dataset),
                               .payload = base::dump_json(payload),
+                              .request_id = train.request_id,
                               .id = id});
   if (!job.ok() && created.ok()) {
     (void)context.metadata->commit({store::Write::remove({project, "run", id})});
@@ -196,9 +197,10 @@ absl::StatusOr<flow::Job> submit_train_job(const Context& context, const std::st
   return job;
 }
 
-absl::StatusOr<base::Json> Factory::start_run(const std::string& project,
+absl::StatusOr<base::Json> Factory::start_run(const Caller& caller, const std::string& project,
                                               const base::Json& request) {
-  TRY(const TrainJob train, make_train_job(*context_, project, request, ""));
+  TRY(TrainJob train, make_train_job(*context_, project, request, ""));
+  train.request_id = caller.request_id;
   TRY(const flow::Job job, submit_train_job(*context_, project, train, ""));
   return this->job(project, job.id);
 }

@@ -18,8 +18,9 @@ class RunsTest : public FactoryFixture {
   }
 
   std::string start() {
-    const auto job = factory().start_run(
-        "default", {{"dataset", "trips"}, {"target", "late"}, {"model", "late"}});
+    const auto job =
+        factory().start_run({.request_id = "req-9"}, "default",
+                            {{"dataset", "trips"}, {"target", "late"}, {"model", "late"}});
     EXPECT_OK(job);
     return job.ok() ? job->value("id", std::string()) : std::string();
   }
@@ -43,6 +44,7 @@ TEST_F(RunsTest, AVersionAndTheEndOfItsRunAreThereTogetherOrNotAtAll) {
     }
     EXPECT_EQ(version, 0);
     EXPECT_EQ(run(id)["state"], "failed");
+    EXPECT_EQ(factory().job("default", id)->at("error").at("request_id"), "req-9");
   }
 }
 

@@ -9,6 +9,7 @@
 #include "app/score_columns.h"
 #include "app/upload_table.h"
 #include "app/worker.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "learn/rows.h"
 #include "serve/batch.h"
@@ -217,6 +218,9 @@ absl::StatusOr<std::string> score_rows(std::string_view text, flow::WorkerContex
     TRY(stored, read_upload(input, context));
   }
   TRY(const std::vector<std::string> warnings, check_columns(stored.schema, *package, input));
+  for (const std::string& warning : warnings) {
+    context.log("warning: " + warning);
+  }
   const std::filesystem::path& folder = context.work_dir();
   TRY(const auto engine,
       table::Engine::create(
@@ -241,6 +245,8 @@ absl::StatusOr<std::string> score_rows(std::string_view text, flow::WorkerContex
                               folder / "predictions.parquet"));
     result["output"] = "predictions.parquet";
   }
+  context.log(fmt::format("scored {} rows, wrote {}", base::with_thousands(row_count),
+                          result.value("output", std::string())));
   return base::dump_json(result);
 }
 

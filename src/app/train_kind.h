@@ -23,6 +23,7 @@ struct TrainJob {
   int64_t dataset_version = 0;
   std::string champion;
   base::Json settings;
+  std::string request_id = {};  // Of the request that asked for it.
 };
 // `request` is the body of POST runs.
 absl::StatusOr<TrainJob> make_train_job(const Context& context, const std::string& project,

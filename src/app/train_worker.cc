@@ -128,6 +128,58 @@ absl::StatusOr<base::Json> compare_with(const Champion& champion, const table::T
   return comparison;
 }
 
+// Tells of each trial as it is done.
+class TrialLog {
+ public:
+  explicit TrialLog(flow::WorkerContext& context) : context_(context) {}
+
+  void note(const learn::Progress& progress) {
+    if (progress.stage != stage_) {
+      stage_ = progress.stage;
+      context_.log(stage_);
+    }
+    if (progress.trials_done <= trials_done_) {
+      return;
+    }
+    trials_done_ = progress.trials_done;
+    context_.log(progress.best_score.has_value()
+                     ? fmt::format("trials done: {}; best so far: {} with {} {:.6g} on validation "
+                                   "rows",
+                                   trials_done_, progress.best_learner, progress.metric,
+                                   *progress.best_score)
+                     : fmt::format("trials done: {}", trials_done_));
+  }
+
+ private:
+  flow::WorkerContext& context_;
+  std::string stage_;
+  size_t trials_done_ = 0;
+};
+
+// What the report holds, for the job's log.
+void tell(const base::Json& report, flow::WorkerContext& context) {
+  for (const base::Json& ignored : report.value("ignored", base::Json::array())) {
+    context.log(fmt::format("left out {}: {}", ignored.value("column", std::string()),
+                            ignored.value("reason", std::string())));
+  }
+  for (const base::Json& warning : report.value("warnings", base::Json::array())) {
+    context.log(fmt::format("warning: {}", warning.value("text", std::string())));
+  }
+  const std::string measure = report.value("ranked_by", std::string());
+  for (const base::Json& trial : report.value("trials", base::Json::array())) {
+    const std::string score = trial.contains("score")
+                                  ? fmt::format("{} {:.6g}", measure, trial.value("score", 0.0))
+                                  : std::string("not finished");
+    context.log(fmt::format("trial {}: {} ({}): {}", trial.value("trial", int64_t{0}),
+                            trial.value("learner", std::string()),
+                            trial.value("settings", std::string()), score));
+  }
+  const base::Json metrics = report.value("metrics", base::Json::object());
+  for (const auto& [name, estimate] : metrics.items()) {
+    context.log(fmt::format("on test rows: {} {:.6g}", name, estimate.value("value", 0.0)));
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> train_model(std::string_view text, flow::WorkerContext& context) {
@@ -145,6 +197,9 @@ absl::StatusOr<std::string> train_model(std::string_view text, flow::WorkerConte
                              context.cancel());
   }
   TRY(rows);
+  context.log(fmt::format("read {} rows of {} columns", base::with_thousands(rows->row_count()),
+                          stored.schema.columns.size()));
+  TrialLog trials(context);
   const std::optional<Champion> champion = read_champion(input);
   std::chrono::nanoseconds comparing{0};
   if (champion.has_value() && champion->package.ok()) {
@@ -161,7 +216,8 @@ absl::StatusOr<std::string> train_model(std::string_view text, flow::WorkerConte
   const std::filesystem::path& folder = context.work_dir();
   learn::TrainContext training{
       .progress =
-          [&context](const learn::Progress& progress) {
+          [&context, &trials](const learn::Progress& progress) {
+            trials.note(progress);
             context.progress(progress.stage, progress.fraction, progress_detail(progress));
           },
       .cancel = context.cancel(),
@@ -169,18 +225,25 @@ absl::StatusOr<std::string> train_model(std::string_view text, flow::WorkerConte
           [&](const std::string& package) {
             const absl::StatusOr<std::string> report = report_of(package);
             if (report.ok() &&
-                base::write_atomically(files, folder / "checkpoint.package", package).ok()) {
-              (void)base::write_atomically(files, folder / "checkpoint.json", *report);
+                base::write_atomically(files, folder / "checkpoint.package", package).ok() &&
+                base::write_atomically(files, folder / "checkpoint.json", *report).ok()) {
+              context.log("kept the best model so far as a checkpoint");
             }
           }};
   TRY(const learn::TrainResult result, learn::train(*rows, settings, training));
   TRY(base::write_atomically(files, folder / "model.package", result.package));
   TRY(base::Json report, base::parse_json(result.report));
   report["lineage"] = input.at("lineage");
+  tell(report, context);
+  context.log(fmt::format("wrote the package, {}", base::format_size(result.package.size())));
   if (champion.has_value()) {
     context.progress("comparing", 0.99, "");
     TRY(report["comparison"], compare_with(*champion, *rows, result.test_rows,
                                            folder / "model.package", context.cancel()));
+    context.log(fmt::format("compared with {}{}", champion->name,
+                            report["comparison"].contains("error")
+                                ? ": " + report["comparison"].value("error", std::string())
+                                : std::string()));
   }
   return base::dump_json(report);
 }

@@ -53,6 +53,7 @@ absl::Status job_show(const Invocation& call, Session& session) {
   if (error.is_object()) {
     facts.add("error", coloured(text_field(error, "detail"), Colour::kRed));
     facts.add("remedy", text_field(error, "remedy"));
+    facts.add("request", text_field(error, "request_id"));
   }
   facts.add("result", shown_value(field(job, "result")));
   output.facts(facts);

@@ -14,6 +14,7 @@
 #include "base/process.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "flow/runner.h"
 #include "flow/status_json.h"
 
 namespace cromford::flow {
@@ -96,6 +97,21 @@ absl::Status failure(const ProcessResult& process, const ChildRun& run, Ending e
 
 }  // namespace
 
+ChildRun child_run_of(const RunnerOptions& options, const WorkerSpec& spec,
+                      const std::string& kind) {
+  ChildRun run;
+  run.command = options.worker_command;
+  run.command.push_back(kind);
+  run.input = spec.input;
+  run.memory_limit_bytes =
+      spec.memory_limit_bytes > 0 ? spec.memory_limit_bytes : options.memory_limit_bytes;
+  run.time_limit = spec.time_limit.value_or(options.time_limit);
+  run.cancel_grace = spec.cancel_grace;
+  run.log_bytes_max = options.log_bytes_max;
+  run.result_bytes_max = options.result_bytes_max;
+  return run;
+}
+
 std::optional<WorkerLine> parse_worker_line(std::string_view line) {
   const absl::StatusOr<Json> document = base::parse_json(line);
   if (!document.ok() || !document->is_object()) {
@@ -119,6 +135,16 @@ std::optional<WorkerLine> parse_worker_line(std::string_view line) {
     }
   }
   return result;
+}
+
+std::string log_text(std::string_view line) {
+  const absl::StatusOr<Json> document = base::parse_json(line);
+  if (document.ok() && document->is_object()) {
+    if (const auto text = document->find("log"); text != document->end() && text->is_string()) {
+      return text->get<std::string>();
+    }
+  }
+  return std::string(line);
 }
 
 void append_to_log(const std::filesystem::path& log_file, base::Clock& clock,
@@ -145,7 +171,7 @@ ChildOutcome run_child(const ChildRun& run, base::Clock& clock, const ChildToken
         if (const std::optional<WorkerLine> line = parse_worker_line(text)) {
           on_line(*line);
         } else {
-          append_to_log(run.log_file, clock, text);
+          append_to_log(run.log_file, clock, log_text(text));
         }
       });
   ChildOutcome outcome;

@@ -26,6 +26,9 @@
 
 namespace cromford::flow {
 
+struct RunnerOptions;  // runner.h, as WorkerSpec.
+struct WorkerSpec;
+
 struct ChildRun {
   std::vector<std::string> command;
   std::string input;
@@ -53,6 +56,10 @@ struct ChildOutcome {
   bool was_killed = false;  // From outside, so that it may work when it is tried again.
 };
 
+// What the runner's settings and the kind's wishes make of it; without its paths.
+ChildRun child_run_of(const RunnerOptions& options, const WorkerSpec& spec,
+                      const std::string& kind);
+
 struct ChildTokens {
   base::CancelToken cancel;  // The user's.
   base::CancelToken stop;    // The server's own end.
@@ -63,6 +70,9 @@ ChildOutcome run_child(const ChildRun& run, base::Clock& clock, const ChildToken
 
 // Reads a line; nullopt where it is not of the protocol.
 std::optional<WorkerLine> parse_worker_line(std::string_view line);
+
+// What a line that is not progress says: the text of a line meant for the job's log, or the line.
+std::string log_text(std::string_view line);
 
 // Appends a line with the time to a job's log.
 void append_to_log(const std::filesystem::path& log_file, base::Clock& clock,

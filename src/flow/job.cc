@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/id.h"
 #include "base/status.h"
 #include "flow/status_json.h"
 
@@ -93,14 +94,49 @@ std::string_view state_name(JobState state) {
   return kStateNames[static_cast<size_t>(state)];
 }
 
+absl::Status check_new_job(const NewJob& request) {
+  if (!request.id.empty() && !base::is_id(request.id)) {
+    return base::invalid(fmt::format("'{}' cannot be the id of a job", request.id));
+  }
+  const absl::StatusOr<Json> payload = base::parse_json(request.payload);
+  return payload.ok() && payload->is_object()
+             ? absl::OkStatus()
+             : base::invalid("the payload of a job must be a JSON object");
+}
+
+Job new_job(NewJob request, std::string id, base::Time now) {
+  Job job;
+  job.id = std::move(id);
+  job.project = std::move(request.project);
+  job.kind = std::move(request.kind);
+  job.title = std::move(request.title);
+  job.payload = std::move(request.payload);
+  job.request_id = std::move(request.request_id);
+  job.created_at = now;
+  return job;
+}
+
+absl::Status ended_already(const Job& job) {
+  return base::refused(
+      fmt::format(
+          "the job '{}' has ended already: it {}", job.id,
+          job.state == JobState::kCancelled ? "was cancelled" : std::string(state_name(job.state))),
+      fmt::format("nothing is left to stop; see what came of it: cromford job show {}", job.id));
+}
+
 Json to_resource(const Job& job) {
-  return common(job);
+  Json resource = common(job);
+  if (!job.error.ok() && !job.request_id.empty()) {
+    resource["error"]["request_id"] = job.request_id;
+  }
+  return resource;
 }
 
 std::string to_document(const Job& job) {
   Json document = common(job);
   document["project"] = job.project;
   document["payload"] = embedded(job.payload);
+  document["request_id"] = job.request_id;
   document["attempt"] = job.attempt;
   document["cancel_requested"] = job.cancel_requested;
   return base::dump_json(document);
@@ -118,6 +154,9 @@ absl::StatusOr<Job> from_document(std::string_view text) {
   job.kind = reader.get<std::string>("kind");
   job.title = reader.get<std::string>("title");
   job.payload = base::dump_json(reader.json("payload"));
+  if (document->contains("request_id")) {  // Older jobs have none.
+    job.request_id = reader.get<std::string>("request_id");
+  }
   const auto state = std::find(kStateNames.begin(), kStateNames.end(),
                                std::string_view(reader.get<std::string>("state")));
   if (state == kStateNames.end()) {

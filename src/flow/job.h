@@ -33,9 +33,10 @@ inline bool is_final(JobState state) {
 struct Job {
   std::string id;
   std::string project;
-  std::string kind;     // "import", "train", "evaluate", "score", "pipeline", ...
-  std::string title;    // For people: "train late on flights@1".
-  std::string payload;  // JSON object: what the kind needs to do the work. Not shown to clients.
+  std::string kind;        // "import", "train", "evaluate", "score", "pipeline", ...
+  std::string title;       // For people: "train late on flights@1".
+  std::string payload;     // JSON object: what the kind needs to do the work. Not shown to clients.
+  std::string request_id;  // Of the request that made it; empty where there is none.
 
   JobState state = JobState::kQueued;
   std::string stage;          // The kind's own word for what goes on.
@@ -52,8 +53,27 @@ struct Job {
   std::optional<base::Time> finished_at;
 };
 
+// What a job is made of.
+struct NewJob {
+  std::string project;
+  std::string kind;
+  std::string title;
+  std::string payload;  // JSON object.
+  std::string request_id{};
+  // Usually empty: a new one is made. Who must be able to submit the same job again after a crash
+  // without doing it twice chooses an id beforehand; where it exists already, submit() answers with
+  // the job as it is.
+  std::string id{};
+};
+// INVALID_ARGUMENT where the payload is no object or the chosen id is none.
+absl::Status check_new_job(const NewJob& request);
+Job new_job(NewJob request, std::string id, base::Time now);
+
+// Why a job that has ended cannot be cancelled.
+absl::Status ended_already(const Job& job);
+
 // The job as the API shows it: id, kind, title, state, stage, progress, detail, created_at,
-// started_at, finished_at, error (a problem document or null), result.
+// started_at, finished_at, error (a problem document with the request's id, or null), result.
 base::Json to_resource(const Job& job);
 
 // The document that is stored, and back. DATA_LOSS where it is not one.

@@ -20,6 +20,7 @@ Job example() {
   job.kind = "train";
   job.title = "train late on flights@1";
   job.payload = R"({"secret":"path"})";
+  job.request_id = "01hv3c9k2m8q4z7x5y6w1t0s9r";
   job.state = JobState::kFailed;
   job.stage = "searching";
   job.progress = 0.5;
@@ -49,8 +50,16 @@ TEST(JobTest, AResourceShowsNoPayload) {
   EXPECT_EQ(resource["state"], "failed");
   EXPECT_EQ(resource["detail"]["trials_done"], 3);
   EXPECT_EQ(resource["error"]["remedy"], "yes");
+  EXPECT_EQ(resource["error"].value("request_id", std::string()), example().request_id);
   EXPECT_TRUE(resource["finished_at"].is_null());
   EXPECT_TRUE(resource["result"].is_null());
+}
+
+TEST(JobTest, JobsOfEarlierProgramsHaveNoRequest) {
+  base::Json document = *base::parse_json(to_document(example()));
+  document.erase("request_id");
+  ASSERT_OK_AND_ASSIGN(const Job job, from_document(base::dump_json(document)));
+  EXPECT_FALSE(to_resource(job)["error"].contains("request_id"));
 }
 
 TEST(JobTest, DamagedDocumentsAreErrors) {
@@ -58,8 +67,11 @@ TEST(JobTest, DamagedDocumentsAreErrors) {
     EXPECT_THAT(from_document(text), StatusIs(absl::StatusCode::kDataLoss)) << text;
   }
   base::Json document = *base::parse_json(to_document(example()));
-  for (const auto& [key, wrong] : std::initializer_list<std::pair<const char*, base::Json>>{
-           {"state", "dancing"}, {"created_at", "yesterday"}, {"attempt", "one"}}) {
+  for (const auto& [key, wrong] :
+       std::initializer_list<std::pair<const char*, base::Json>>{{"state", "dancing"},
+                                                                 {"created_at", "yesterday"},
+                                                                 {"attempt", "one"},
+                                                                 {"request_id", 7}}) {
     base::Json changed = document;
     changed[key] = wrong;
     EXPECT_THAT(from_document(base::dump_json(changed)), StatusIs(absl::StatusCode::kDataLoss))

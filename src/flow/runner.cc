@@ -71,6 +71,7 @@ class RunnerImpl final : public Runner {
   class Context;
 
   void take_up(const LivePtr& live);
+  void leave_queued(const LivePtr& live);
   void enqueue(const LivePtr& live);
   LivePtr find(std::string_view project, std::string_view id) const;
   Job snapshot(const Live& live) const;
@@ -88,6 +89,7 @@ class RunnerImpl final : public Runner {
   void conclude(const LivePtr& live, JobState state, const absl::Status& why,
                 std::string_view result);
   void put_back(Live& live);
+  void requeue(Live& live, int attempt);
   absl::Status save(Live& live);
   void tell(Live& live);
   void prune();
@@ -150,7 +152,7 @@ absl::Status RunnerImpl::start() {
     }
   }
   for (const LivePtr& live : taken) {
-    take_up(live);
+    options_.takes_up ? take_up(live) : leave_queued(live);
   }
   prune();
   return absl::OkStatus();
@@ -164,7 +166,7 @@ void RunnerImpl::take_up(const LivePtr& live) {
         base::internal(fmt::format("this program knows no jobs of the kind '{}'", taken.kind)));
   } else if (taken.cancel_requested) {
     end(live, base::cancelled("it was cancelled"));
-  } else if (was_running && taken.attempt >= options_.attempts_max) {
+  } else if (taken.attempt >= options_.attempts_max) {
     end(live, base::internal(
                   fmt::format("the server ended {} times while this job ran, so it is not tried "
                               "again",
@@ -183,18 +185,25 @@ void RunnerImpl::take_up(const LivePtr& live) {
   }
 }
 
+// What an earlier process left waits for a server that stays. Its attempts count on, unlike those
+// of a job that was put back in good order.
+void RunnerImpl::leave_queued(const LivePtr& live) {
+  const Job left = snapshot(*live);
+  if (left.cancel_requested) {
+    end(live, base::cancelled("it was cancelled"));
+  } else if (left.state == JobState::kRunning) {
+    append_to_log(log_file(left.id), clock_,
+                  "the server ended while this job ran; it waits for the next `cromford server`");
+    requeue(*live, left.attempt);
+  }
+}
+
 absl::StatusOr<Job> RunnerImpl::submit(NewJob request) {
   if (!known(request.kind)) {
     return base::invalid(fmt::format("there are no jobs of the kind '{}'", request.kind));
   }
   const bool chosen = !request.id.empty();
-  if (chosen && !base::is_id(request.id)) {
-    return base::invalid(fmt::format("'{}' cannot be the id of a job", request.id));
-  }
-  if (const auto payload = base::parse_json(request.payload);
-      !payload.ok() || !payload->is_object()) {
-    return base::invalid("the payload of a job must be a JSON object");
-  }
+  TRY(check_new_job(request));
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) {
@@ -210,12 +219,8 @@ absl::StatusOr<Job> RunnerImpl::submit(NewJob request) {
     ++submitting_;
   }
   auto live = std::make_shared<Live>();
-  live->job.id = chosen ? std::move(request.id) : ids_.next();
-  live->job.project = std::move(request.project);
-  live->job.kind = std::move(request.kind);
-  live->job.title = std::move(request.title);
-  live->job.payload = std::move(request.payload);
-  live->job.created_at = clock_.now();
+  std::string id = chosen ? request.id : ids_.next();
+  live->job = new_job(std::move(request), std::move(id), clock_.now());
   Job job = live->job;
   const absl::Status stored = put_new_job(metadata_, job);
   {
@@ -266,9 +271,7 @@ absl::StatusOr<Job> RunnerImpl::cancel(std::string_view project, std::string_vie
   }
   if (!live) {
     TRY(const Job job, get(project, id));
-    return base::refused(fmt::format(
-        "the job '{}' has ended already: it {}", id,
-        job.state == JobState::kCancelled ? "was cancelled" : std::string(state_name(job.state))));
+    return ended_already(job);
   }
   live->cancel.cancel();
   if (waited) {
@@ -408,18 +411,10 @@ ChildOutcome RunnerImpl::run_attempt(const LivePtr& live, JobKind& kind) {
     TRY(base::system_files().remove_all(directory));
     TRY(base::system_files().create_directories(directory));
     TRY(const WorkerSpec spec, kind.prepare(job, directory));
-    run.command = options_.worker_command;
-    run.command.push_back(job.kind);
     retry_when_killed = spec.retry_when_killed;
-    run.input = spec.input;
+    run = child_run_of(options_, spec, job.kind);
     run.work_dir = directory;
     run.log_file = log_file(job.id);
-    run.memory_limit_bytes =
-        spec.memory_limit_bytes > 0 ? spec.memory_limit_bytes : options_.memory_limit_bytes;
-    run.time_limit = spec.time_limit.value_or(options_.time_limit);
-    run.cancel_grace = spec.cancel_grace;
-    run.log_bytes_max = options_.log_bytes_max;
-    run.result_bytes_max = options_.result_bytes_max;
     return absl::OkStatus();
   };
   ChildOutcome outcome;
@@ -497,8 +492,10 @@ void RunnerImpl::conclude(const LivePtr& live, JobState state, const absl::Statu
   append_to_log(log_file(id), clock_,
                 why.ok() ? std::string(state_name(state))
                          : fmt::format("{}: {}", state_name(state), base::describe(why)));
+  const auto kind = child_kinds_.find(live->job.kind);
   const auto finish = [&, now = clock_.now()](Job& job) {
     job.state = state;
+    job.payload = kind == child_kinds_.end() ? job.payload : kind->second->kept_payload(job);
     job.error = why;
     job.result = result;
     job.finished_at = now;
@@ -538,11 +535,15 @@ void RunnerImpl::conclude(const LivePtr& live, JobState state, const absl::Statu
 
 // The server ends before the job does: it waits to be taken up by the next.
 void RunnerImpl::put_back(Live& live) {
+  requeue(live, snapshot(live).attempt - 1);
+}
+
+void RunnerImpl::requeue(Live& live, int attempt) {
   {
     const std::lock_guard lock(mutex_);
     live.job.state = JobState::kQueued;
     live.job.progress = 0;
-    --live.job.attempt;
+    live.job.attempt = attempt;
   }
   if (const absl::Status stored = save(live); !stored.ok()) {
     base::log_error("a job was not put back",

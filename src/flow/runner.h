@@ -12,7 +12,8 @@
 //   5. The job is stored as succeeded, failed or cancelled; its topic "job/ID" tells who listens.
 //
 // A job that was running when the server died is run again (up to `attempts_max` times), for a job
-// has no effect before finish().
+// has no effect before finish(). A runner that lives for one command only (`takes_up` false) leaves
+// it to the next one that stays.
 //
 // Thread safety: every member may be called from any thread.
 
@@ -75,6 +76,9 @@ class JobKind {
                             const std::filesystem::path& /*work_dir*/) {
     return {};
   }
+  // What is kept of the payload once the job has ended: without what was secret and is needed no
+  // more.
+  virtual std::string kept_payload(const Job& job) const { return job.payload; }
 };
 
 // For a kind that runs inside the server on a thread of its own (a pipeline, which only submits
@@ -94,21 +98,11 @@ class InServerKind {
   virtual absl::StatusOr<std::string> run(const Job& job, JobContext& context) = 0;
 };
 
-struct NewJob {
-  std::string project;
-  std::string kind;
-  std::string title;
-  std::string payload;  // JSON object.
-  // Usually empty: a new one is made. Who must be able to submit the same job again after a crash
-  // without doing it twice chooses an id beforehand; where it exists already, submit() answers with
-  // the job as it is.
-  std::string id{};
-};
-
 struct RunnerOptions {
   std::vector<std::string> worker_command;  // argv; the kind's name is appended.
   std::filesystem::path work_root;          // Each job gets a folder below it.
   std::filesystem::path log_root;           // ID.log for each job; kept.
+  bool takes_up = true;  // Whether start() goes on with what an earlier process left.
   int jobs_at_once = 2;
   int queue_max = 1000;
   int attempts_max = 3;
@@ -127,7 +121,8 @@ class Runner {
   // Kinds are registered before start().
   virtual void add(std::unique_ptr<JobKind> kind) = 0;
   virtual void add(std::unique_ptr<InServerKind> kind) = 0;
-  // Takes up what an earlier process left (queued and running jobs) and begins.
+  // Takes up what an earlier process left (queued and running jobs) and begins. Without `takes_up`
+  // these jobs stay queued, where they can be looked at and cancelled.
   virtual absl::Status start() = 0;
 
   // Stores the job and answers; RESOURCE_EXHAUSTED names the queue's limit.

@@ -143,5 +143,46 @@ TEST_F(RunnerRestartTest, NothingRunsBeforeAllJobsAreKnown) {
   EXPECT_FALSE(began_too_early);
 }
 
+// A command that hosts the factory for its own work has other things to do.
+TEST_F(RunnerRestartTest, WhoDoesNotStayLeavesTheJobsOfOthersQueued) {
+  const Job ran = leave("echo", JobState::kRunning);
+  const Job waited = leave("echo", JobState::kQueued);
+  const Job unwanted = leave("echo", JobState::kQueued);
+  Job often = leave("echo", JobState::kRunning);
+  often.attempt = 3;
+  ASSERT_OK(put_job(metadata_, often));
+  RunnerOptions options;
+  options.worker_command = test_worker_command();
+  options.work_root = directory_ / "work";
+  options.log_root = directory_ / "logs";
+  options.takes_up = false;
+  std::unique_ptr<Runner> runner = make_runner(options, metadata_, *events_, clock_, ids_);
+  auto echo = std::make_unique<EchoKind>();
+  const EchoKind& echoed = *echo;
+  runner->add(std::move(echo));
+  ASSERT_OK(runner->start());
+  ASSERT_OK_AND_ASSIGN(
+      const Job own,
+      runner->submit({.project = "default", .kind = "echo", .title = {}, .payload = "{}"}));
+  EXPECT_EQ(runner->wait("default", own.id, {})->state, JobState::kSucceeded);
+  EXPECT_EQ(echoed.finish_count, 1);
+  EXPECT_EQ(runner->cancel("default", unwanted.id)->state, JobState::kCancelled);
+  runner->stop();
+  runner.reset();
+  EXPECT_EQ(get_job(metadata_, "default", ran.id)->state, JobState::kQueued);
+  EXPECT_EQ(get_job(metadata_, "default", ran.id)->attempt, 1);
+  EXPECT_EQ(get_job(metadata_, "default", waited.id)->attempt, 0);
+
+  options.takes_up = true;
+  runner = make_runner(options, metadata_, *events_, clock_, ids_);
+  runner->add(std::make_unique<EchoKind>());
+  ASSERT_OK(runner->start());
+  EXPECT_EQ(runner->wait("default", ran.id, {})->state, JobState::kSucceeded);
+  EXPECT_EQ(runner->get("default", ran.id)->attempt, 2);
+  EXPECT_EQ(runner->wait("default", waited.id, {})->state, JobState::kSucceeded);
+  // Lying idle between does not give it another three attempts.
+  EXPECT_EQ(runner->wait("default", often.id, {})->state, JobState::kFailed);
+}
+
 }  // namespace
 }  // namespace cromford::flow

@@ -59,7 +59,12 @@ class TestKind final : public JobKind {
     return checkpoint.ok() ? fmt::format(R"({{"kept":"{}"}})", *checkpoint) : std::string();
   }
 
+  std::string kept_payload(const Job& job) const override {
+    return kept.empty() ? job.payload : kept;
+  }
+
   WorkerSpec spec;
+  std::string kept;  // Of the payload, at the end; empty: all.
   absl::Status prepare_status;
   absl::Status finish_status;
   absl::Status ended_with;
@@ -169,7 +174,27 @@ TEST_F(RunnerTest, AJobRunsInItsOwnProcessAndTellsOfIt) {
   // What is stored is what is answered.
   ASSERT_OK_AND_ASSIGN(const Job stored, runner_->get("default", job.id));
   EXPECT_EQ(to_document(stored), to_document(job));
-  EXPECT_THAT(log_of(job), HasSubstr("succeeded"));
+  EXPECT_THAT(log_of(job),
+              AllOf(HasSubstr("Z read one row and no more\n"), HasSubstr("succeeded")));
+}
+
+TEST_F(RunnerTest, OfThePayloadThatIsKeptWhichMayBe) {
+  ASSERT_OK(runner_->start());
+  const std::string secret = R"({"url":"https://x/?signature=1"})";
+  for (TestKind* const kind : {kinds_["echo"], kinds_["refuse"], kinds_["patient"]}) {
+    kind->kept = R"({"url":"https://x/"})";
+  }
+  const Job done = submit("echo", secret);
+  EXPECT_EQ(wait(done).result, fmt::format(R"({{"echo":{}}})", secret));
+  const Job failed = submit("refuse", secret);
+  const Job cancelled = submit("patient", secret);
+  wait_for_stage(cancelled, "searching");
+  EXPECT_EQ(runner_->get("default", cancelled.id)->payload, secret);
+  ASSERT_OK(runner_->cancel("default", cancelled.id));
+  for (const Job& job : {done, failed, cancelled}) {
+    EXPECT_EQ(wait(job).payload, R"({"url":"https://x/"})");
+    EXPECT_EQ(get_job(*metadata_, "default", job.id)->payload, R"({"url":"https://x/"})");
+  }
 }
 
 TEST_F(RunnerTest, WhatIsWrongWithASubmissionIsSaid) {
@@ -235,8 +260,9 @@ TEST_F(RunnerTest, ACancelledJobKeepsItsBest) {
   EXPECT_EQ(ended.state, JobState::kCancelled);
   EXPECT_EQ(ended.result, R"({"best":1})");
   EXPECT_THAT(ended.error, StatusIs(absl::StatusCode::kCancelled));
-  EXPECT_THAT(runner_->cancel("default", job.id),
-              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("was cancelled")));
+  const absl::Status late = runner_->cancel("default", job.id).status();
+  EXPECT_THAT(late, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("was cancelled")));
+  EXPECT_THAT(base::remedy(late), HasSubstr("cromford job show " + job.id));
 }
 
 TEST_F(RunnerTest, AWorkerThatDoesNotStopIsKilledAfterTheGrace) {

@@ -34,6 +34,7 @@ using Path = std::filesystem::path;
 
 absl::StatusOr<std::string> echo(std::string_view input, WorkerContext& context) {
   context.progress("reading", 0.25, R"({"rows":1})");
+  context.log("read one row\nand no more");
   context.progress("writing", 0.75, R"({"rows":2})");
   std::ofstream(context.work_dir() / "data.txt") << input;
   return fmt::format(R"({{"echo":{}}})", input);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -21,6 +22,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "flow/status_json.h"
 
 namespace cromford::flow {
@@ -31,6 +33,7 @@ using std::chrono::nanoseconds;
 
 constexpr nanoseconds kProgressInterval = std::chrono::milliseconds(250);
 constexpr size_t kInputBytesMax = size_t{64} << 20U;
+constexpr size_t kLogLineBytesMax = 4096;
 
 // Set before the handler is installed and never freed: a signal may come at any time.
 std::atomic<base::CancelSource*> cancel_on_signal = nullptr;
@@ -98,14 +101,24 @@ class Context final : public WorkerContext {
       absl::StatusOr<Json> parsed = base::parse_json(detail);
       line["detail"] = parsed.ok() ? *std::move(parsed) : Json::object();
     }
-    std::string text = base::dump_json(line);
-    text += '\n';
-    (void)!::write(output_, text.data(), text.size());
+    send(line);
+  }
+  void log(std::string_view line) override {
+    std::string text(base::clip_utf8(line, kLogLineBytesMax));
+    std::replace_if(text.begin(), text.end(), [](char c) { return c >= 0 && c < ' '; }, ' ');
+    const std::lock_guard lock(mutex_);
+    send(Json{{"log", text}});
   }
   const base::CancelToken& cancel() const override { return cancel_; }
   const std::filesystem::path& work_dir() const override { return work_dir_; }
 
  private:
+  void send(const Json& line) const {
+    std::string text = base::dump_json(line);
+    text += '\n';
+    (void)!::write(output_, text.data(), text.size());
+  }
+
   const int output_;
   const base::CancelToken& cancel_;
   const std::filesystem::path work_dir_;

@@ -8,9 +8,10 @@
 //   }
 //
 // Protocol: the input is one JSON object on standard input; the current directory is the work
-// directory; each line on standard output is {"stage","progress","detail"} ; result.json is written
-// last, by rename; on failure error.json carries the status and the exit code is not 0. SIGTERM
-// sets the cancel token. Standard error goes to the job's log.
+// directory; each line on standard output is {"stage","progress","detail"}, or {"log"} with a line
+// for the job's log; result.json is written last, by rename; on failure error.json carries the
+// status and the exit code is not 0. SIGTERM sets the cancel token. Standard error goes to the
+// job's log.
 
 #include <absl/status/statusor.h>
 
@@ -30,6 +31,9 @@ class WorkerContext {
   // `detail` is a JSON object with the kind's live figures, or "". Cheap: it is written at most
   // four times a second. Any thread.
   virtual void progress(std::string_view stage, double fraction, std::string_view detail) = 0;
+  // A line for the job's log, for whoever asks later what was done: each step and what it found.
+  // The runner bounds the log. Any thread.
+  virtual void log(std::string_view line) = 0;
   virtual const base::CancelToken& cancel() const = 0;
   virtual const std::filesystem::path& work_dir() const = 0;
 };

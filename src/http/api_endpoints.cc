@@ -44,9 +44,10 @@ absl::Status import_outcomes(app::App& app, Request& request, Response& response
                          "send rows with the columns id, value and, where it is known, at");
   }
   TRY(const base::Json job,
-      app.start_outcomes(
-          project(request), name(request), std::string(request.query("format").value_or("")),
-          std::string(request.query("source_name").value_or("")), request.upload->path()));
+      app.start_outcomes(caller(request), project(request), name(request),
+                         std::string(request.query("format").value_or("")),
+                         std::string(request.query("source_name").value_or("")),
+                         request.upload->path()));
   request.upload->take();  // The job removes it.
   return answer_job(request, response, job);
 }

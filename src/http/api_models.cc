@@ -70,7 +70,7 @@ absl::Status score(app::App& app, Request& request, Response& response) {
   if (request.query("explain")) {
     TRY(description["explain"], integer_query(request, "explain", 0, 0, app.limits().explain_max));
   }
-  TRY(const base::Json job, app.start_scoring(project(request), name(request),
+  TRY(const base::Json job, app.start_scoring(caller(request), project(request), name(request),
                                               parameter(request, "version"), description, rows));
   if (!described) {
     request.upload->take();  // The job removes it.
@@ -112,7 +112,7 @@ void add_model_handlers(const ApiSurroundings& api, Handlers& handlers) {
   add("evaluate_model", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const base::Json body, json_object(q.body));
     TRY(const base::Json job,
-        a.start_evaluation(project(q), name(q), parameter(q, "version"), body));
+        a.start_evaluation(caller(q), project(q), name(q), parameter(q, "version"), body));
     return answer_job(q, r, job);
   });
   add("get_model_card", get_card);

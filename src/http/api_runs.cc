@@ -11,7 +11,7 @@ void add_run_handlers(const ApiSurroundings& api, Handlers& handlers) {
   const auto add = adder(api.app, handlers);
   add("start_run", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const base::Json body, json_object(q.body));
-    TRY(const base::Json job, a.start_run(project(q), body));
+    TRY(const base::Json job, a.start_run(caller(q), project(q), body));
     return answer_job(q, r, job);
   });
   add("list_runs", [](app::App& a, Request& q, Response& r) -> absl::Status {

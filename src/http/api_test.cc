@@ -253,7 +253,17 @@ TEST_F(ApiTest, ListsRefuseFieldsThatTheyDoNotHave) {
   const RawAnswer order = call("GET", "/jobs?order_by=state,nosuch+desc");
   EXPECT_EQ(order.status, 400);
   EXPECT_THAT(json(order).value("detail", ""), HasSubstr("order_by: there is no field 'nosuch'"));
-  for (const char* const good : {"/runs?order_by=metrics.auc.value+desc,created_at",
+  // Neither a slip nor what is stored and not shown; also where only some fields are asked for.
+  const RawAnswer filter = call("GET", "/datasets?filter=name:a+AND+row_cuont%3E1");
+  EXPECT_EQ(filter.status, 400);
+  EXPECT_EQ(json(filter).value("detail", ""),
+            "filter: there is no field 'row_cuont' (did you mean 'row_count'?)");
+  for (const char* const hidden :
+       {"/jobs?filter=payload.url:signature", "/jobs?order_by=payload.url&fields=id"}) {
+    EXPECT_EQ(call("GET", hidden).status, 400) << hidden;
+  }
+  for (const char* const good : {"/runs?filter=metrics.auc.value%3E0.7+AND+state=succeeded",
+                                 "/runs?order_by=metrics.auc.value+desc,created_at",
                                  "/endpoints?fields=name,+state", "/models?order_by=updated_at"}) {
     EXPECT_EQ(call("GET", good).status, 200) << good;
   }

@@ -94,7 +94,8 @@ class FakeApp final : public app::App {
   Answer diff_dataset(Text p, Text n, Text from, Text to) override {
     return note("diff", p, n, from, to);
   }
-  Answer start_run(Text p, const Json& r) override {
+  Answer start_run(const app::Caller& c, Text p, const Json& r) override {
+    caller = c;
     body = r;
     return note("start_run", p);
   }
@@ -125,12 +126,14 @@ class FakeApp final : public app::App {
     }
     return noted;
   }
-  Answer start_evaluation(Text p, Text n, Text v, const Json& r) override {
+  Answer start_evaluation(const app::Caller& c, Text p, Text n, Text v, const Json& r) override {
+    caller = c;
     body = r;
     return note("evaluate", p, n, v);
   }
-  Answer start_scoring(Text p, Text n, Text v, const Json& r,
+  Answer start_scoring(const app::Caller& c, Text p, Text n, Text v, const Json& r,
                        const std::filesystem::path& file) override {
+    caller = c;
     body = r;
     import.spooled_file = file;
     return note("score", p, n, v);
@@ -183,8 +186,9 @@ class FakeApp final : public app::App {
     const Answer noted = note("outcomes", std::string(p), std::string(n));
     done(noted.ok() ? absl::StatusOr<std::string>(R"({"accepted":0})") : noted.status());
   }
-  Answer start_outcomes(Text p, Text n, Text format, Text source,
+  Answer start_outcomes(const app::Caller& c, Text p, Text n, Text format, Text source,
                         const std::filesystem::path& file) override {
+    caller = c;
     import.spooled_file = file;
     return note("start_outcomes", p, n, format + " " + source);
   }

@@ -129,12 +129,13 @@ class Running final : public FactoryServer {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<FactoryServer>> FactoryServer::start(
-    const std::filesystem::path& home, const Config& config, const ProgramFacts& facts) {
+    const std::filesystem::path& home, const Config& config, const ProgramFacts& facts, Stay stay) {
   TRY(check_exposure(config));
   TRY(std::unique_ptr<app::App> app,
       app::App::create({.home = home,
                         .version = facts.version,
                         .worker_command = {facts.executable.string(), "worker"},
+                        .takes_up_jobs = stay == Stay::kServer,
                         .limits = config.limits,
                         .allow_private_urls = config.allow_private_urls,
                         // Each loop, and as many threads again for what takes longer.

@@ -61,7 +61,7 @@ int run_server(const cli::ServerCommand& command, const ProgramFacts& facts) {
   if (!config.ok()) {
     return fail(config.status());
   }
-  auto server = FactoryServer::start(command.home, *config, facts);
+  auto server = FactoryServer::start(command.home, *config, facts, Stay::kServer);
   if (!server.ok()) {
     return fail(server.status());
   }
@@ -98,7 +98,8 @@ int run(const std::vector<std::string>& arguments) {
     config.listen = "127.0.0.1:0";
     config.http_threads = 1;
     base::set_log_level(base::LogLevel::kError);
-    TRY(std::unique_ptr<FactoryServer> server, FactoryServer::start(home, config, facts));
+    TRY(std::unique_ptr<FactoryServer> server,
+        FactoryServer::start(home, config, facts, Stay::kOneCommand));
     return std::make_unique<Hosted>(std::move(server));
   };
   environment.run_server = [&facts](const cli::ServerCommand& command) {

@@ -259,6 +259,8 @@ class SqliteMetadata final : public Metadata {
 absl::Status set_up(Connection& connection, const SqliteOptions& options) {
   TRY(connection.execute("pragma journal_mode = wal"));
   TRY(connection.execute("pragma synchronous = full"));
+  // What was taken out of a document is gone from the file too, on whatever system this was built.
+  TRY(connection.execute("pragma secure_delete = on"));
   TRY(connection.execute("pragma journal_size_limit = 67108864"));
   if (options.size_limit_bytes > 0) {
     TRY(Query query, connection.query("pragma page_size"));

@@ -79,6 +79,34 @@ class CrashTest(FactoryTest):
         self.assertIn("killed", job["error"]["detail"])
         versions = server.request("GET", "/api/v1/projects/default/models/power/versions").json()
         self.assertEqual(len(versions["versions"]), 1, versions)
+        card = server.request("GET", "/api/v1/projects/default/models/power/versions/1/card?format=md").body.decode()
+        self.assertIn("Not tested: the run was stopped", card)
+        self.assertNotIn("Measured once", card)
+        self.assertEqual(job["error"]["request_id"], answer.headers["X-Request-Id"])
+
+    def test_a_command_for_a_moment_leaves_the_jobs_of_a_killed_server_alone(self):
+        self.command("dataset", "add", "cars", VEGA / "cars.json")
+        server = self.server()
+        answer = server.request(
+            "POST",
+            "/api/v1/projects/default/runs",
+            {"dataset": "cars", "target": "Horsepower", "model": "power", "budget": {"time": "60s"}},
+        )
+        self.wait_for_worker(server)
+        server.kill()
+        job = answer.json()["id"]
+        self.command("dataset", "list")
+        self.assertEqual(self.command_json("job", "show", job)["state"], "queued")
+        log = self.command("job", "log", job)
+        self.assertEqual(log.count("waits for the next `cromford server`"), 1, log)
+        self.assertNotIn("once more", log)
+        # Its own work is done all the same; and the next server goes on with what was left.
+        self.command("dataset", "add", "penguins", VEGA / "penguins.json")
+        again = self.server()
+        self.wait_for_worker(again)
+        self.assertEqual(again.request("GET", answer.headers["Location"]).json()["state"], "running")
+        again.request("POST", answer.headers["Location"] + ":cancel")
+        self.assertEqual(again.job(answer)["state"], "cancelled")
 
     def test_acknowledged_versions_survive_kill_at_any_moment(self):
         for round_ in range(5):

@@ -11,6 +11,25 @@ CARS = (VEGA / "cars.json").read_bytes()
 DATASET = "/api/v1/projects/default/datasets/cars"
 
 
+class SecretsTest(FactoryTest):
+    def test_the_signature_of_an_address_is_neither_shown_nor_kept(self):
+        server = self.server()
+        source = {"source": {"url": "https://127.0.0.1/data.csv?X-Amz-Signature=SECRETTOKEN123"}}
+        answer = server.request("POST", f"{DATASET}/versions", source, content_type="application/vnd.cromford.import+json")
+        job = server.job(answer)
+        self.assertEqual(job["state"], "failed")
+        jobs = "/api/v1/projects/default/jobs"
+        for path in (answer.headers["Location"], answer.headers["Location"] + "/log", jobs):
+            self.assertNotIn(b"SECRETTOKEN123", server.request("GET", path).body, path)
+        # Nor can it be guessed at, letter by letter, or read from the token of a page.
+        for query in ("filter=payload.url:SECRET", "order_by=payload.url&fields=id"):
+            self.assertEqual(server.request("GET", f"{jobs}?{query}").status, 400)
+        self.assertEqual(server.stop(), 0)
+        for path in self.home.rglob("*"):
+            if path.is_file():
+                self.assertNotIn(b"SECRETTOKEN123", path.read_bytes(), path)
+
+
 class ObjectsTest(FactoryTest):
     def objects(self):
         return {path for path in (self.home / "objects").glob("??/*") if path.is_file()}

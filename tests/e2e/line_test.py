@@ -21,6 +21,13 @@ class LineTest(FactoryTest):
         self.assertGreater(model["metrics"]["accuracy"]["value"], 0.9)
         self.assertEqual(model["lineage"]["dataset"], "penguins")
         self.assertIn("# Model card", self.command("model", "card", "species", "--format", "md"))
+        log = self.command("job", "log", trained["id"])
+        for step in ("read 344 rows of", "searching", "trials done: 3; best so far", "trial 1: ", "on test rows: accuracy",
+                     "wrote the package"):
+            self.assertIn(step, log)
+        log = self.command("job", "log", made["id"])
+        self.assertIn("read penguins.json: json", log)
+        self.assertIn("344 rows of", log)
 
         endpoint = self.command_json("deploy", "species", "--endpoint", "species")
         self.assertEqual(endpoint["variants"][0]["role"], "champion")
@@ -79,17 +86,9 @@ class LineTest(FactoryTest):
         self.assertAlmostEqual(
             max(outputs["probabilities"]["data"]), max(prediction["probabilities"].values()), places=12
         )
+        self.check_listed_fields(server)
         self.assertEqual(server.stop(), 0)
 
-    def test_the_same_input_gives_the_same_version_and_the_same_package(self):
-        first = self.command_json("dataset", "add", "cars", VEGA / "cars.json")
-        again = self.command_json("dataset", "add", "cars", VEGA / "cars.json")
-        self.assertFalse(first["result"]["unchanged"])
-        self.assertTrue(again["result"]["unchanged"])
-        self.assertEqual(again["result"]["version"], 1)
-        self.check_listed_fields(server)
-        packages = []
-        for _ in range(2):
     def check_listed_fields(self, server):
         """Each field of a listed resource is described, and a list may be filtered and ordered by it."""
         described = server.request("GET", "/api/v1/openapi.json").json()["components"]["schemas"]
@@ -115,6 +114,14 @@ class LineTest(FactoryTest):
             self.assertEqual(answer.status, 400, answer.body)
             self.assertIn("there is no field 'nosuch'", answer.json()["detail"])
 
+    def test_the_same_input_gives_the_same_version_and_the_same_package(self):
+        first = self.command_json("dataset", "add", "cars", VEGA / "cars.json")
+        again = self.command_json("dataset", "add", "cars", VEGA / "cars.json")
+        self.assertFalse(first["result"]["unchanged"])
+        self.assertTrue(again["result"]["unchanged"])
+        self.assertEqual(again["result"]["version"], 1)
+        packages = []
+        for _ in range(2):
             run = self.command_json("train", "cars", "--target", "Horsepower", "--trials", "3", "--seed", "7", "--model", "power")
             version = run["result"]["model_version"]
             file = self.folder / f"power{version}.package"
