@@ -234,6 +234,7 @@ class FactoryFixture : public ::testing::Test {
     auto context = std::make_unique<Context>();
     context->options.home = directory_ / "home";
     context->options.version = "test";
+    context->options.commit = "0123abc";
     context->clock = &clock_;
     context->files = &files_;
     ASSERT_OK_AND_ASSIGN(context->home, store::Home::open(context->options.home));

@@ -66,10 +66,13 @@ Section data(const base::Json& model) {
   for (const auto& [key, label] :
        std::vector<std::pair<const char*, const char*>>{{"dataset", "Dataset"},
                                                         {"dataset_version", "Version"},
+                                                        {"content_hash", "Content hash"},
+                                                        {"query", "Query"},
                                                         {"where", "Rows where"},
                                                         {"run", "Training run"},
                                                         {"seed", "Seed"},
-                                                        {"code_version", "Cromford"}}) {
+                                                        {"code_version", "Cromford"},
+                                                        {"commit", "Built from"}}) {
     if (const std::string value = text_of(lineage, key); !value.empty()) {
       section.rows.push_back({label, value});
     }
@@ -82,7 +85,29 @@ Section data(const base::Json& model) {
   return section;
 }
 
+// Of a model that was never tested: the best of a run that was stopped, or one of which nothing is
+// told.
+Section untested_quality(const base::Json& model) {
+  Section section{.title = "How good it is"};
+  if (model.value("complete", true)) {
+    section.sentences.emplace_back("Not tested: nothing is known of how well it does.");
+    return section;
+  }
+  section.sentences.emplace_back(
+      "Not tested: the run was stopped before the test. The score below is that of the search, on "
+      "validation rows; as the best of several it flatters the model.");
+  section.header = {"Metric", "On validation rows"};
+  const base::Json trials = model.value("trials", base::Json::array());
+  if (!trials.empty() && trials.front().contains("score")) {
+    section.rows.push_back({text_of(model, "ranked_by"), figure(trials.front()["score"])});
+  }
+  return section;
+}
+
 Section quality(const base::Json& model) {
+  if (model.value("metrics", base::Json::object()).empty()) {
+    return untested_quality(model);
+  }
   Section section{.title = "How good it is",
                   .sentences = {"Measured once, on test rows that neither training nor the search "
                                 "saw; with 95% intervals."},
@@ -126,8 +151,8 @@ Section leaderboard(const base::Json& model) {
       break;
     }
     section.rows.push_back({text_of(trial, "rank"), text_of(trial, "learner"),
-                            figure(trial.value("score", base::Json())),
-                            figure(trial.value("seconds", base::Json()))});
+                            trial.contains("score") ? figure(trial["score"]) : "-",
+                            trial.contains("seconds") ? figure(trial["seconds"]) : "-"});
   }
   return section;
 }
@@ -140,9 +165,10 @@ Section warnings(const base::Json& model) {
   if (section.sentences.empty()) {
     section.sentences.emplace_back("Training found nothing to warn of.");
   }
-  section.sentences.emplace_back(
-      "The figures hold for rows like those of the test part. Purpose, users and risks are for a "
-      "person to write down.");
+  if (!model.value("metrics", base::Json::object()).empty()) {
+    section.sentences.emplace_back("The figures hold for rows like those of the test part.");
+  }
+  section.sentences.emplace_back("Purpose, users and risks are for a person to write down.");
   return section;
 }
 

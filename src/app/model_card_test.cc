@@ -39,6 +39,20 @@ TEST(ModelCardTest, MarkdownTellsDataQualityAndWarnings) {
   EXPECT_THAT(card, HasSubstr("a\\|b"));
 }
 
+TEST(ModelCardTest, TheModelOfAStoppedRunDoesNotClaimATest) {
+  base::Json stopped = model_version();
+  stopped["metrics"] = base::Json::object();
+  stopped["complete"] = false;
+  stopped["ranked_by"] = "log_loss";
+  stopped["trials"] = {{{"rank", 1}, {"learner", "linear"}, {"score", 0.4711}}};
+  ASSERT_OK_AND_ASSIGN(const std::string card, render_model_card(stopped, "md"));
+  EXPECT_THAT(card, HasSubstr("Not tested: the run was stopped"));
+  EXPECT_THAT(card, HasSubstr("| log\\_loss | 0.4711 |"));
+  EXPECT_THAT(card, Not(HasSubstr("Measured once")));
+  EXPECT_THAT(card, Not(HasSubstr("null")));
+  EXPECT_THAT(card, Not(HasSubstr("those of the test part")));
+}
+
 TEST(ModelCardTest, HtmlIsSelfContainedAndEscaped) {
   ASSERT_OK_AND_ASSIGN(const std::string card, render_model_card(model_version(), "html"));
   EXPECT_THAT(card, HasSubstr("&lt;script&gt;"));

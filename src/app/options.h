@@ -15,7 +15,8 @@ struct Options {
   std::filesystem::path home;
   std::string
       address;  // What this server is called in home/run/server.json, e.g. "127.0.0.1:7040".
-  std::string version;  // Of the program; part of every package's lineage.
+  std::string version;  // Of the program; part of every package's lineage, as is:
+  std::string commit;   // what it was built from; empty where that is not known.
   // The command that starts a worker, e.g. {"/usr/bin/cromford", "worker"}.
   std::vector<std::string> worker_command;
 

@@ -48,6 +48,24 @@ TEST_F(RunsTest, AVersionAndTheEndOfItsRunAreThereTogetherOrNotAtAll) {
   }
 }
 
+TEST_F(RunsTest, TheLineageTellsWhichRowsAndWhichProgram) {
+  ASSERT_EQ(runner()
+                .run(submit_import("trips", "late,a\ntrue,1\nfalse,2\n",
+                                   {.query = "select * from input where a > 1"}))
+                .state,
+            flow::JobState::kSucceeded);
+  ASSERT_EQ(runner().run(start()).state, flow::JobState::kSucceeded);
+  const base::Json rows = factory().dataset_version("default", "trips", "latest").value();
+  const base::Json lineage = factory().model_version("default", "late", "1")->at("lineage");
+  EXPECT_EQ(lineage["dataset_version"], rows["version"]);
+  EXPECT_EQ(lineage["content_hash"], rows["content_hash"]);
+  EXPECT_FALSE(lineage["content_hash"].get<std::string>().empty());
+  EXPECT_EQ(lineage["query"], "select * from input where a > 1");
+  EXPECT_EQ(lineage["sources"].at(0).at("hash"), rows["sources"].at(0).at("hash"));
+  EXPECT_EQ(lineage["code_version"], "test");
+  EXPECT_EQ(lineage["commit"], "0123abc");
+}
+
 TEST_F(RunsTest, ARunThatIsCarriedOutAgainAfterItsCommitKeepsItsFirstReport) {
   const std::string id = start();
   ASSERT_EQ(runner().finish(runner().begin(id)).state, flow::JobState::kSucceeded);

@@ -49,6 +49,9 @@ class TrainKind final : public flow::JobKind {
   // {"name", "package"} of the model to compare with, or null.
   absl::StatusOr<base::Json> champion_input(const std::string& project,
                                             const base::Json& payload) const;
+  // What the package tells of its origin: enough to find the rows again, in another home too.
+  base::Json lineage_of(const std::string& project, const base::Json& dataset_version,
+                        const base::Json& settings) const;
   absl::Status update_run(const std::string& project, const std::string& run,
                           const base::Json& fields) const;
   // Stores the package as a version, and the run's end with it in one transaction; gives the job's
@@ -98,6 +101,28 @@ absl::StatusOr<base::Json> TrainKind::champion_input(const std::string& project,
   return base::Json{{"name", champion}, {"package", package.string()}};
 }
 
+base::Json TrainKind::lineage_of(const std::string& project, const base::Json& dataset_version,
+                                 const base::Json& settings) const {
+  base::Json sources = base::Json::array();
+  for (const base::Json& source : dataset_version.value("sources", base::Json::array())) {
+    sources.push_back({{"name", source.value("name", std::string())},
+                       {"hash", source.value("hash", std::string())}});
+  }
+  base::Json lineage = {{"project", project},
+                        {"dataset", dataset_version.at("dataset")},
+                        {"dataset_version", dataset_version.at("version")},
+                        {"content_hash", dataset_version.value("content_hash", std::string())},
+                        {"query", dataset_version.value("query", std::string())},
+                        {"sources", std::move(sources)},
+                        {"where", settings.at("where")},
+                        {"seed", settings.at("seed")},
+                        {"code_version", context_.options.version}};
+  if (!context_.options.commit.empty()) {
+    lineage["commit"] = context_.options.commit;
+  }
+  return lineage;
+}
+
 absl::StatusOr<flow::WorkerSpec> TrainKind::prepare(const flow::Job& job,
                                                     const std::filesystem::path& /*work_dir*/) {
   TRY(const base::Json payload, base::parse_json(job.payload));
@@ -106,6 +131,7 @@ absl::StatusOr<flow::WorkerSpec> TrainKind::prepare(const flow::Job& job,
   TRY(const Versioned found,
       find_version(context_, "dataset", job.project, dataset, std::to_string(version)));
   TRY(const table::StoredTable stored, verified_table(context_, found));
+  TRY(const base::Json rows, body_of(found.document));
   const base::Json& settings = payload.at("settings");
   const base::Json& budget = settings.at("budget");
   uint64_t memory = context_.options.limits.job_memory_bytes;
@@ -124,13 +150,7 @@ absl::StatusOr<flow::WorkerSpec> TrainKind::prepare(const flow::Job& job,
                             {"settings", settings},
                             {"memory_bytes", memory},
                             {"champion", champion},
-                            {"lineage",
-                             {{"project", job.project},
-                              {"dataset", dataset},
-                              {"dataset_version", version},
-                              {"where", settings.at("where")},
-                              {"seed", settings.at("seed")},
-                              {"code_version", context_.options.version}}}};
+                            {"lineage", lineage_of(job.project, rows, settings)}};
   TRY(update_run(job.project, payload.value("run", std::string()),
                  {{"state", "running"},
                   {"job", job.id},
@@ -146,9 +166,9 @@ absl::StatusOr<flow::WorkerSpec> TrainKind::prepare(const flow::Job& job,
 // The fields that the run's document takes from the report.
 base::Json run_fields(const base::Json& report) {
   base::Json fields = base::Json::object();
-  for (const char* key :
-       {"task", "metric", "split", "trials", "metrics", "baseline_metrics", "warnings",
-        "importance", "ensemble", "calibration", "timing", "cap_struck", "ignored", "comparison"}) {
+  for (const char* key : {"task", "metric", "split", "trials", "metrics", "baseline_metrics",
+                          "warnings", "importance", "ensemble", "calibration", "timing",
+                          "cap_struck", "ignored", "comparison", "complete", "ranked_by"}) {
     if (report.contains(key)) {
       fields[key] = report[key];
     }
@@ -278,9 +298,10 @@ absl::StatusOr<base::Json> model_version_body(const base::Json& report,
                                               uint64_t package_bytes) {
   base::Json body = base::Json::object();
   for (const char* key :
-       {"task", "target", "classes", "positive_class", "columns", "metric", "metrics",
-        "baseline_metrics", "split", "importance", "warnings", "lineage", "ensemble", "calibration",
-        "trials", "timing", "ignored", "comparison"}) {
+       {"task",     "target",  "classes",          "positive_class", "columns",
+        "metric",   "metrics", "baseline_metrics", "split",          "importance",
+        "warnings", "lineage", "ensemble",         "calibration",    "trials",
+        "timing",   "ignored", "comparison",       "complete",       "ranked_by"}) {
     if (report.contains(key)) {
       body[key] = report[key];
     }

@@ -263,6 +263,11 @@ TEST_F(CommandsTest, ModelsAreShownExportedImportedAndDeleted) {
   EXPECT_THAT(out_, HasSubstr("trained on\tflights@1 where x>1\n"));
   EXPECT_THAT(out_, HasSubstr("origin\ttext\n"));
 
+  on("GET", "/models/late/versions/4",
+     {200, R"({"model":"late","version":4,"metrics":{},"complete":false})"});
+  EXPECT_EQ(run({"model", "show", "late@4"}), 0);
+  EXPECT_THAT(err_, HasSubstr("this model is not tested: its run was stopped"));
+
   on("GET", "/models/late/versions/latest/package", {200, "PACKAGE", "application/octet-stream"});
   const std::string file = (folder_.path() / "late@3.cromford").string();
   EXPECT_EQ(run({"model", "export", "late", file}), 0);

@@ -165,6 +165,11 @@ TEST(GrammarTest, EveryExampleParses) {
   }
 }
 
+TEST(GrammarTest, TheHelpOfTheProgramTellsWhatComesOutOfAPipe) {
+  EXPECT_THAT(help_text(""),
+              HasSubstr("in a pipe or a file\na table is one line per row with tabs"));
+}
+
 TEST(GrammarTest, TheHelpOfTheProgramNamesAllGroups) {
   const std::string help = help_text("");
   for (const std::string word :

@@ -139,6 +139,10 @@ std::string program_help() {
     entries.emplace_back(first, group.empty() ? command.summary : group);
   }
   return out + rows(entries) + "\nFlags of all commands:\n" + flag_rows(global_flags()) +
+         "\nOutput: on a terminal tables are drawn and figures rounded, for people; in a pipe or a "
+         "file\n"
+         "a table is one line per row with tabs between its columns and a line of titles first,\n"
+         "figures in full (0.7523648234, bytes, seconds). --json gives the API's own document.\n"
          "\nMore on one of them: cromford COMMAND --help\n"
          "Exit codes: 0 done, 1 failed, 2 bad input, 3 refused by a check or gate, 4 not allowed,\n"
          "5 not found, 6 conflict, 7 server not reachable, 130 interrupted\n";

@@ -39,6 +39,9 @@ Cell metric_cell(const base::Json& metric) {
 void print_metrics(const base::Json& document, Output& output) {
   const base::Json& metrics = field(document, "metrics");
   if (!metrics.is_object() || metrics.empty()) {
+    if (field(document, "complete") == false) {
+      output.warning("this model is not tested: its run was stopped before the test");
+    }
     return;
   }
   output.heading("Metrics");

@@ -134,6 +134,7 @@ absl::StatusOr<std::unique_ptr<FactoryServer>> FactoryServer::start(
   TRY(std::unique_ptr<app::App> app,
       app::App::create({.home = home,
                         .version = facts.version,
+                        .commit = facts.commit,
                         .worker_command = {facts.executable.string(), "worker"},
                         .takes_up_jobs = stay == Stay::kServer,
                         .limits = config.limits,

@@ -22,6 +22,7 @@ namespace cromford::main_program {
 
 struct ProgramFacts {
   std::string version;
+  std::string commit;  // That the program was built from; empty where it is not known.
   std::filesystem::path executable;
 };
 

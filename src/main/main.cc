@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "cli/cli.h"
 #include "cli/environment.h"
+#include "main/build_commit.h"
 #include "main/config.h"
 #include "main/factory_server.h"
 
@@ -90,7 +91,9 @@ int run(const std::vector<std::string>& arguments) {
   }
   cli::Environment environment = cli::process_environment();
   environment.version = CROMFORD_VERSION;
-  const ProgramFacts facts{.version = CROMFORD_VERSION, .executable = environment.executable};
+  const ProgramFacts facts{.version = CROMFORD_VERSION,
+                           .commit = std::string(build_commit()),
+                           .executable = environment.executable};
   environment.host =
       [&facts](
           const std::filesystem::path& home) -> absl::StatusOr<std::unique_ptr<cli::HostedServer>> {

@@ -20,6 +20,7 @@ class LineTest(FactoryTest):
         self.assertEqual(model["task"], "multiclass")
         self.assertGreater(model["metrics"]["accuracy"]["value"], 0.9)
         self.assertEqual(model["lineage"]["dataset"], "penguins")
+        self.assertRegex(model["lineage"]["content_hash"], "^[0-9a-f]{64}$")
         self.assertIn("# Model card", self.command("model", "card", "species", "--format", "md"))
         log = self.command("job", "log", trained["id"])
         for step in ("read 344 rows of", "searching", "trials done: 3; best so far", "trial 1: ", "on test rows: accuracy",
