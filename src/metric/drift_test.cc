@@ -139,13 +139,13 @@ double alarm_rate(const Counts& reference, const Stream& stream, size_t rows, si
 
 TEST(DriftSimulation, QuietOnCleanWindows) {
   base::Random random(5);
-  for (const size_t bins : {10, 32}) {
+  for (const size_t bins : {10U, 32U}) {
     const Stream uniform(tilted(bins, 0));
     // Half of the bins are rare: below one expected row in small windows.
     const Stream skewed(tilted(bins, -12));
     for (const Stream* stream : {&uniform, &skewed}) {
       const Counts reference = stream->window(100000, random);
-      for (const size_t rows : {200, 1000, 5000}) {
+      for (const size_t rows : {200U, 1000U, 5000U}) {
         for (const size_t bins_max : {size_t{16}, bins}) {
           EXPECT_LE(alarm_rate(reference, *stream, rows, bins_max), 0.01)
               << bins << " bins merged to " << bins_max << ", " << rows << " rows";
@@ -157,10 +157,10 @@ TEST(DriftSimulation, QuietOnCleanWindows) {
 
 TEST(DriftSimulation, FindsAnIndexOfATenthFromAThousandRowsOn) {
   base::Random random(6);
-  for (const size_t bins : {10, 32}) {
+  for (const size_t bins : {10U, 32U}) {
     const Counts reference = Stream(tilted(bins, 0)).window(100000, random);
     const Stream moved(moved_by(0.1, bins));
-    for (const size_t rows : {1000, 5000}) {
+    for (const size_t rows : {1000U, 5000U}) {
       EXPECT_GE(alarm_rate(reference, moved, rows, 16), 0.95) << bins << " bins, " << rows;
     }
     // What is tolerable is not reported much more often than the level says.
