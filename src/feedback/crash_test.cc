@@ -168,10 +168,10 @@ TEST_F(CrashTest, NothingAcknowledgedIsLostAndNothingIsThereTwice) {
   // One of each thread may have been stored without being acknowledged.
   const auto told = static_cast<int64_t>(counts.joined + counts.waiting);
   EXPECT_GE(told, outcomes);
-  EXPECT_LE(told, outcomes + static_cast<int64_t>(kills * kClients));
+  EXPECT_LE(told, outcomes + int64_t{kills} * static_cast<int64_t>(kClients));
   const auto logged = static_cast<int64_t>(counts.predictions);
   EXPECT_GE(logged, predictions);
-  EXPECT_LE(logged, predictions + static_cast<int64_t>(kills * kWriters));
+  EXPECT_LE(logged, predictions + int64_t{kills} * static_cast<int64_t>(kWriters));
   fmt::print("{} kills, {} predictions and {} outcomes acknowledged\n", kills, predictions,
              outcomes);
 }
