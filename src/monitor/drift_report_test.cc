@@ -30,7 +30,7 @@ std::shared_ptr<const model::Package> load(model::PackageParts parts, size_t ser
   parts.baseline.columns[3].counts = {0, 9000, 1000};
   parts.baseline.prediction.counts.clear();
   for (size_t i = 0; i < series; ++i) {
-    for (const uint64_t count : {5000, 3000, 1500, 500}) {
+    for (const uint64_t count : {5000U, 3000U, 1500U, 500U}) {
       parts.baseline.prediction.counts.push_back(count);
     }
   }

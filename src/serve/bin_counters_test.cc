@@ -120,7 +120,8 @@ TEST_F(BinCountersTest, NothingIsLostOrTakenTwice) {
       rows.reset(1);
       const model::Predictions out = package_->predict(rows.batch(), workspace);
       for (uint64_t i = 0; i < kRows; ++i) {
-        bins_.count(rows.batch(), out, {}, base::Time(std::chrono::minutes(20 * (i % 7) + t)));
+        bins_.count(rows.batch(), out, {},
+                    base::Time(std::chrono::minutes(20 * static_cast<int>(i % 7) + t)));
       }
       --running;
     });
