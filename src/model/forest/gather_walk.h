@@ -1,11 +1,12 @@
 #pragma once
 
-// The walk through groups of complete trees (kernel.h) with AVX-512: the eight trees of a group are
-// the lanes of one register, and several groups are under way at once, because a gather takes long
-// and the next level of a group waits for it.
+// The walks through trees (kernel.h) with AVX-512: eight trees are the lanes of one register, and
+// several registers are under way at once, because a gather takes long and the next level of a tree
+// waits for it.
 //
 //   if (gather_walk_runs_here()) {
-//     gather_walk({nodes, leaves, depth}, groups, row, found);
+//     gather_walk({nodes, leaves, depth}, complete_groups, row, found);
+//     gather_walk({nodes, roots}, row, found);
 //   }
 //
 // The trees end in the same leaves as by the portable walk. Thread safety: pure functions.
@@ -35,5 +36,22 @@ struct CompleteGroup {
 constexpr size_t kGatherGroupsMax = 4;
 void gather_walk(const CompleteTrees& trees, std::span<const CompleteGroup> groups,
                  const float* row, uint32_t* found);
+
+// A node of a tree of any shape.
+struct SparseNode {
+  float threshold;
+  uint32_t slot;
+  uint32_t left;  // Among the nodes of all trees; the right child is the next one. 0 for a leaf.
+  uint32_t leaf;  // What is found.
+};
+struct SparseTrees {
+  const SparseNode* nodes;
+  std::span<const uint64_t> roots;  // Twice their places among the nodes; at most kQueueMax.
+};
+
+// The same for trees whose paths are of any length: a lane that has come to a leaf goes on with the
+// next tree, so that short paths do not wait for long ones. `found` gets one leaf of each tree.
+constexpr size_t kQueueMax = 256;
+void gather_walk(const SparseTrees& trees, const float* row, uint32_t* found);
 
 }  // namespace cromford::model

@@ -6,8 +6,6 @@
 #include <limits>
 #include <utility>
 
-#include "model/forest/gather_walk.h"
-
 namespace cromford::model {
 namespace {
 
@@ -67,7 +65,7 @@ void ForestKernel::choose_walks(Instructions instructions) {
   for (const Group& group : groups_) {
     const size_t inner_count = (size_t{1} << group.depth) - 1;
     groups.push_back(
-        {std::span(complete_).subspan(group.first_node[0], kGroupSize * inner_count), group.depth});
+        {std::span(complete_).subspan(group.first, kGroupSize * inner_count), group.depth});
   }
   masks_ = MaskWalk::create(groups);
 }
@@ -97,8 +95,8 @@ void ForestKernel::add_group(std::span<const TreeView> trees, std::span<const ui
 void ForestKernel::build_complete(std::span<const TreeView> trees, Group& group,
                                   std::span<const uint32_t> features) {
   const size_t inner_count = (size_t{1} << group.depth) - 1;
-  const size_t first_node = group.first_node[0] = complete_.size();
-  const size_t first_leaf = group.first_leaf[0] = leaves_.size();
+  const size_t first_node = group.first = complete_.size();
+  const size_t first_leaf = group.first_leaf = leaves_.size();
   complete_.resize(first_node + kGroupSize * inner_count, filler_of(trees, features));
   leaves_.resize(first_leaf + kGroupSize * (inner_count + 1), 0);
   std::vector<uint32_t> source;  // the real node that each place of the complete tree stands for
@@ -128,26 +126,20 @@ void ForestKernel::build_complete(std::span<const TreeView> trees, Group& group,
 
 void ForestKernel::build_sparse(std::span<const TreeView> trees, Group& group,
                                 std::span<const uint32_t> features) {
-  for (size_t k = 0; k < trees.size(); ++k) {
-    const TreeView& tree = trees[k];
+  group.first = roots_.size();
+  for (const TreeView& tree : trees) {
     const size_t first_value = values_.size();
     if (tree.width > 1) {
       values_.insert(values_.end(), tree.values.begin(), tree.values.end());
     }
-    group.first_node[k] = sparse_.size();
-    group.first_leaf[k] = leaves_.size();
+    const auto root = static_cast<uint32_t>(sparse_.size());
+    roots_.push_back(2 * uint64_t{root});
     for (const PackedNode& node : tree.nodes) {
-      if (node.is_leaf()) {
-        sparse_.push_back({0.0F, 0, 0, node.next});
-        leaves_.push_back(leaf_of(tree, first_value, node.next));
-      } else {
-        sparse_.push_back({node.threshold, slot_of(node, features), node.next, 0});
-      }
+      sparse_.push_back(
+          node.is_leaf()
+              ? SparseNode{0.0F, 0, 0, leaf_of(tree, first_value, node.next)}
+              : SparseNode{node.threshold, slot_of(node, features), root + node.next, 0});
     }
-  }
-  for (size_t k = trees.size(); k < kGroupSize; ++k) {
-    group.first_node[k] = group.first_node[0];  // walked along, never added
-    group.first_leaf[k] = group.first_leaf[0];
   }
 }
 
@@ -166,7 +158,7 @@ void ForestKernel::lay_out(std::span<const float> row, std::span<float> doubled)
 }
 
 void ForestKernel::walk_complete(const Group& group, const float* row, Leaf* found) const {
-  const CompleteNode* nodes = complete_.data() + group.first_node[0];
+  const CompleteNode* nodes = complete_.data() + group.first;
   size_t place[kGroupSize] = {};  // 8 times the index of the node
   for (uint32_t level = 0; level < group.depth; ++level) {
     for_group([&](auto k) {
@@ -176,25 +168,26 @@ void ForestKernel::walk_complete(const Group& group, const float* row, Leaf* fou
     });
   }
   const size_t inner_count = (size_t{1} << group.depth) - 1;
-  const Leaf* leaves = leaves_.data() + group.first_leaf[0];
+  const Leaf* leaves = leaves_.data() + group.first_leaf;
   for_group([&](auto k) { found[k] = leaves[place[k] - kGroupSize * inner_count + k]; });
 }
 
 void ForestKernel::walk_sparse(const Group& group, const float* row, Leaf* found) const {
-  const SparseNode* nodes[kGroupSize];
-  for_group([&](auto k) { nodes[k] = sparse_.data() + group.first_node[k]; });
-  uint32_t place[kGroupSize] = {};
+  const SparseNode* node[kGroupSize];
+  for_group([&](auto k) {
+    // Lanes without a tree walk along with the first and are never added.
+    node[k] = sparse_.data() + roots_[group.first + (k < group.tree_count ? k : 0)] / 2;
+  });
   for (bool moving = true; moving;) {
     uint32_t moved = 0;
     for_group([&](auto k) {
-      const SparseNode& node = nodes[k][place[k]];
-      const uint32_t next = node.left + (row[node.slot] < node.threshold ? 0U : 1U);
-      place[k] = node.left == 0 ? place[k] : next;
-      moved |= node.left;
+      const uint32_t next = node[k]->left + (row[node[k]->slot] < node[k]->threshold ? 0U : 1U);
+      moved |= node[k]->left;
+      node[k] = node[k]->left == 0 ? node[k] : sparse_.data() + next;
     });
     moving = moved != 0;
   }
-  for_group([&](auto k) { found[k] = leaves_[group.first_leaf[k] + nodes[k][place[k]].leaf]; });
+  for_group([&](auto k) { found[k] = node[k]->leaf; });
 }
 
 void ForestKernel::add(const Group& group, const Leaf* found, double* margins) const {
@@ -229,9 +222,13 @@ void ForestKernel::predict(const float* doubled, size_t stride, size_t row_count
     return;
   }
   for (size_t first = 0; first < groups_.size();) {
-    first = gathers_ && groups_[first].complete
-                ? predict_gathering(first, doubled, stride, row_count, margins)
-                : predict_group(first, doubled, stride, row_count, margins);
+    if (!gathers_) {
+      first = predict_group(first, doubled, stride, row_count, margins);
+    } else if (groups_[first].complete) {
+      first = predict_gathering(first, doubled, stride, row_count, margins);
+    } else {
+      first = predict_queue(first, doubled, stride, row_count, margins);
+    }
   }
 }
 
@@ -242,7 +239,7 @@ void ForestKernel::predict_by_masks(const float* doubled, size_t stride, size_t 
   for (size_t row = 0; row < row_count; ++row) {
     masks_->rank(doubled + row * stride, ranks);
     for (size_t g = 0; g < groups_.size(); ++g) {
-      masks_->find_leaves(g, ranks, leaves_.data() + groups_[g].first_leaf[0], found);
+      masks_->find_leaves(g, ranks, leaves_.data() + groups_[g].first_leaf, found);
       add(groups_[g], found, margins.data() + row * output_count_);
     }
   }
@@ -254,7 +251,7 @@ size_t ForestKernel::predict_gathering(size_t first, const float* doubled, size_
   size_t end = first;
   while (end < groups_.size() && end < first + kGatherGroupsMax && groups_[end].complete &&
          groups_[end].depth == groups_[first].depth) {
-    at_once[end - first] = {groups_[end].first_node[0], groups_[end].first_leaf[0]};
+    at_once[end - first] = {groups_[end].first, groups_[end].first_leaf};
     ++end;
   }
   static_assert(sizeof(CompleteNode) == sizeof(uint64_t));
@@ -265,6 +262,27 @@ size_t ForestKernel::predict_gathering(size_t first, const float* doubled, size_
     gather_walk(trees, {at_once, end - first}, doubled + row * stride, found);
     for (size_t g = first; g < end; ++g) {
       add(groups_[g], found + kGroupSize * (g - first), margins.data() + row * output_count_);
+    }
+  }
+  return end;
+}
+
+size_t ForestKernel::predict_queue(size_t first, const float* doubled, size_t stride,
+                                   size_t row_count, std::span<double> margins) const {
+  size_t end = first;
+  size_t tree_count = 0;
+  while (end < groups_.size() && !groups_[end].complete && tree_count + kGroupSize <= kQueueMax) {
+    tree_count += groups_[end++].tree_count;
+  }
+  const SparseTrees trees = {.nodes = sparse_.data(),
+                             .roots = std::span(roots_).subspan(groups_[first].first, tree_count)};
+  Leaf found[kQueueMax];
+  for (size_t row = 0; row < row_count; ++row) {
+    gather_walk(trees, doubled + row * stride, found);
+    const Leaf* next = found;
+    for (size_t g = first; g < end; ++g) {
+      add(groups_[g], next, margins.data() + row * output_count_);
+      next += groups_[g].tree_count;
     }
   }
   return end;
@@ -288,8 +306,9 @@ size_t ForestKernel::predict_group(size_t first, const float* doubled, size_t st
 
 size_t ForestKernel::memory_bytes() const {
   return groups_.size() * sizeof(Group) + complete_.size() * sizeof(CompleteNode) +
-         sparse_.size() * sizeof(SparseNode) + leaves_.size() * sizeof(Leaf) +
-         values_.size() * sizeof(float) + (masks_ ? masks_->memory_bytes() : 0);
+         sparse_.size() * sizeof(SparseNode) + roots_.size() * sizeof(uint64_t) +
+         leaves_.size() * sizeof(Leaf) + values_.size() * sizeof(float) +
+         (masks_ ? masks_->memory_bytes() : 0);
 }
 
 }  // namespace cromford::model

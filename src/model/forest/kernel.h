@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "model/forest/forest.h"
+#include "model/forest/gather_walk.h"
 #include "model/forest/mask_walk.h"
 
 namespace cromford::model {
@@ -56,12 +57,6 @@ class ForestKernel {
 
  private:
   using CompleteNode = MaskWalk::Node;  // its slot is a position in the doubled row
-  struct SparseNode {
-    float threshold;
-    uint32_t slot;
-    uint32_t left;  // 0 for a leaf: the walk stays there
-    uint32_t leaf;  // leaf number
-  };
   // A leaf with one value: the bits of that float. Otherwise the place of its values in values_.
   using Leaf = uint32_t;
   struct Group {
@@ -70,8 +65,8 @@ class ForestKernel {
     uint32_t width = 1;
     uint32_t depth = 0;
     uint32_t output[kGroupSize] = {};
-    size_t first_node[kGroupSize] = {};  // complete: the trees are interleaved, only [0] is used
-    size_t first_leaf[kGroupSize] = {};
+    size_t first = 0;       // Complete: of the nodes, which are interleaved. Otherwise: of roots_.
+    size_t first_leaf = 0;  // Complete.
   };
 
   void add_group(std::span<const TreeView> trees, std::span<const uint32_t> features);
@@ -82,10 +77,12 @@ class ForestKernel {
   Leaf leaf_of(const TreeView& tree, size_t first_value, uint32_t leaf) const;
   void choose_walks(Instructions instructions);
   // Each adds the leaves of the groups from `first` on to the margins of all rows, and gives the
-  // first group after them. Groups come one by one, so that the nodes of a group stay in the
-  // first-level cache for all rows.
+  // first group after them. Groups come in small numbers, so that their nodes stay in the cache for
+  // all rows.
   size_t predict_gathering(size_t first, const float* doubled, size_t stride, size_t row_count,
                            std::span<double> margins) const;
+  size_t predict_queue(size_t first, const float* doubled, size_t stride, size_t row_count,
+                       std::span<double> margins) const;
   size_t predict_group(size_t first, const float* doubled, size_t stride, size_t row_count,
                        std::span<double> margins) const;
   void predict_by_masks(const float* doubled, size_t stride, size_t row_count,
@@ -99,6 +96,7 @@ class ForestKernel {
   std::vector<Group> groups_;
   std::vector<CompleteNode> complete_;
   std::vector<SparseNode> sparse_;
+  std::vector<uint64_t> roots_;  // Of the trees of sparse_, see gather_walk.h.
   std::vector<Leaf> leaves_;
   std::vector<float> values_;  // of leaves with several values
   bool gathers_ = false;
