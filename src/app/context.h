@@ -24,6 +24,7 @@
 #include "feedback/log.h"
 #include "flow/events.h"
 #include "flow/runner.h"
+#include "govern/audit.h"
 #include "serve/prediction_log.h"
 #include "store/home.h"
 #include "store/metadata.h"
@@ -39,6 +40,7 @@ struct Context {
   std::unique_ptr<store::Metadata> metadata;
   std::unique_ptr<store::Objects> objects;
   std::unique_ptr<base::IdSource> ids;
+  std::unique_ptr<govern::Auditor> auditor;  // Makes the entries that changes are committed with.
   std::unique_ptr<flow::EventHub> events;
   std::unique_ptr<flow::Runner> runner;
   std::unique_ptr<feedback::Log> log;

@@ -54,6 +54,8 @@ absl::StatusOr<std::unique_ptr<App>> App::create(Options options) {
   TRY(context->metadata, store::open_sqlite(context->home->database(), *context->clock));
   TRY(context->objects, store::open_directory(context->home->objects()));
   context->ids = std::make_unique<base::IdSource>(*context->clock, base::system_entropy());
+  context->auditor =
+      std::make_unique<govern::Auditor>(*context->clock, *context->ids, base::system_entropy());
   // Ids that begin with the time, so that those of an earlier server are seen to be too old.
   context->events = flow::make_event_hub(
       {.first_id = static_cast<uint64_t>(context->clock->now().time_since_epoch().count())});

@@ -245,6 +245,7 @@ class FactoryFixture : public ::testing::Test {
     context->metadata = std::move(faulty);
     ASSERT_OK_AND_ASSIGN(context->objects, store::open_directory(context->home->objects(), files_));
     context->ids = std::make_unique<base::IdSource>(clock_, entropy_);
+    context->auditor = std::make_unique<govern::Auditor>(clock_, *context->ids, entropy_);
     context->events = flow::make_event_hub({});
     auto runner = std::make_unique<HandRunner>(metadata_->inner(), clock_, *context->ids,
                                                context->home->tmp() / "jobs");

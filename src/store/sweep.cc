@@ -11,6 +11,7 @@ namespace cromford::store {
 namespace {
 
 constexpr size_t kHashDigits = 64;
+constexpr std::string_view kTellingKinds = "audit_";  // How they begin.
 
 bool is_digit(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
@@ -44,7 +45,9 @@ absl::StatusOr<Swept> sweep(const Metadata& metadata, Objects& objects, base::Ti
     return Swept{};
   }
   TRY(metadata.visit_all([&](const Document& document) -> absl::Status {
-    for_each_hash(document.body, [&](const std::string& hash) { garbage.erase(hash); });
+    if (!document.key.kind.starts_with(kTellingKinds)) {
+      for_each_hash(document.body, [&](const std::string& hash) { garbage.erase(hash); });
+    }
     return cancel.check();
   }));
   Swept swept;

@@ -3,7 +3,8 @@
 // Removes objects that nothing refers to any more: those of deleted datasets and models, of jobs
 // that were forgotten, of imports that failed before their commit. An object stays if the text of
 // any document, of whatever kind, contains its hash, or if it was put at `before` or later: between
-// its put and the commit that names it, an object looks like garbage.
+// its put and the commit that names it, an object looks like garbage. Documents of kinds that begin
+// with "audit_" do not count: they tell of objects for ever, also of those that are gone.
 //
 //   TRY(const store::Swept swept,
 //       store::sweep(*metadata, *objects, clock.now() - std::chrono::hours(1)));

@@ -88,6 +88,13 @@ TEST_F(SweepTest, KeepsWhatAnyDocumentNames) {
   EXPECT_EQ(left(), (std::set{part.text(), later.text()}));
 }
 
+TEST_F(SweepTest, WhatIsToldOfAnObjectDoesNotHoldIt) {
+  const base::ContentHash gone = put_old("gone");
+  refer("audit_entry", "000000000000", R"({"evidence":{"package":")" + gone.text() + R"("}})");
+  ASSERT_OK(swept());
+  EXPECT_TRUE(left().empty());
+}
+
 TEST_F(SweepTest, KeepsWhatWasPutWithinTheGraceAlsoWhereItWasThereAlready) {
   const base::ContentHash fresh = put("about to be committed");
   put_old("put again");
