@@ -204,6 +204,9 @@ class App {
                                                        const IfMatch& if_match) = 0;
   virtual absl::Status delete_endpoint(const std::string& project, const std::string& name,
                                        const IfMatch& if_match) = 0;
+  // A round of the endpoint at once, and what its stages found (app/rounds.h).
+  virtual absl::StatusOr<base::Json> check_endpoint(const std::string& project,
+                                                    const std::string& name) = 0;
 
   // --- predictions: synchronous, meant for the event loop itself --------------------------------
   // Appends the answer's body to `out`. `ignore_unknown` is `?unknown=ignore`. With `quick_only`

@@ -52,6 +52,9 @@ void EndpointHost::publish(std::shared_ptr<const serve::Endpoint> endpoint,
                            const base::Json& body) {
   const std::string project = endpoint->project();
   const std::string name = endpoint->name();
+  if (publishing_) {
+    publishing_(*endpoint);
+  }
   registry_.put(std::move(endpoint));
   note(project, name, absl::OkStatus());
   context_.events->publish(project, "endpoint/" + name, "endpoint", base::dump_json(body));

@@ -16,6 +16,7 @@
 // Thread safety: every member may be called from any thread; changes are made one at a time.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -35,6 +36,11 @@ class EndpointHost {
  public:
   // Both must outlive the host.
   EndpointHost(const Context& context, serve::Registry& registry);
+
+  // `publishing` is told of every endpoint before requests can see it; set it before open().
+  void on_publish(std::function<void(const serve::Endpoint&)> publishing) {
+    publishing_ = std::move(publishing);
+  }
 
   // Reconciles every endpoint there is. One that cannot be served is logged and keeps no other from
   // serving; only the list itself must be readable.
@@ -75,6 +81,7 @@ class EndpointHost {
   const Context& context_;
   serve::Registry& registry_;
   PackageCache packages_;
+  std::function<void(const serve::Endpoint&)> publishing_;
   std::mutex changing_;  // Held from the reading of a document to its being served.
   mutable std::mutex mutex_;
   std::map<Name, std::string> degraded_;  // Name to reason; guarded by mutex_.

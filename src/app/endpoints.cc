@@ -150,4 +150,10 @@ absl::Status Factory::delete_endpoint(const std::string& project, const std::str
   return host_.remove(document.key, document.revision);
 }
 
+absl::StatusOr<base::Json> Factory::check_endpoint(const std::string& project,
+                                                   const std::string& name) {
+  TRY(find_endpoint(*context_, project, name));
+  return rounds_.check({.project = project, .endpoint = name});
+}
+
 }  // namespace cromford::app

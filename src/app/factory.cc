@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "app/counters_stage.h"
 #include "app/evaluate_kind.h"
 #include "app/import_kind.h"
 #include "app/outcomes_kind.h"
@@ -39,6 +40,7 @@ Factory::Factory(std::unique_ptr<Context> context)
       predict_context_{
           .ids = *context_->ids, .clock = *context_->clock, .limits = context_->options.limits},
       host_(*context_, registry_),
+      rounds_(*context_, registry_),
       started_at_(context_->clock->now()) {}
 
 Factory::~Factory() {
@@ -83,12 +85,21 @@ absl::Status Factory::open() {
   context.runner->add(flow::make_pipeline_kind(*context.metadata, *context.runner, *context.clock,
                                                *context.ids, *steps_));
   TRY(open_log());
+  add_stages();
   TRY(host_.open());
   TRY(drop_forgotten_uploads(context));
   TRY(settle_runs(context));
   TRY(context.runner->start());
   sweeper_ = std::make_unique<Sweeper>(context);
+  rounds_.start(context.options.round_interval);
   return absl::OkStatus();
+}
+
+void Factory::add_stages() {
+  auto counters = std::make_unique<CountersStage>(*context_);
+  host_.on_publish(
+      [stage = counters.get()](const serve::Endpoint& endpoint) { stage->watch(endpoint); });
+  rounds_.add(std::move(counters));
 }
 
 absl::Status Factory::open_log() {
@@ -116,7 +127,7 @@ absl::Status Factory::open_log() {
 
 void Factory::stop() {
   shadows_.reset();
-
+  rounds_.stop();
   sweeper_.reset();
   if (context_->runner != nullptr) {
     context_->runner->stop();

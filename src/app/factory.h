@@ -21,6 +21,7 @@
 #include "app/pipeline_steps.h"
 #include "app/queries.h"
 #include "app/resources.h"
+#include "app/rounds.h"
 #include "base/limits.h"
 #include "serve/predict_json.h"
 #include "serve/registry.h"
@@ -109,6 +110,8 @@ class Factory final : public App {
                                                const IfMatch& if_match) override;
   absl::Status delete_endpoint(const std::string& project, const std::string& name,
                                const IfMatch& if_match) override;
+  absl::StatusOr<base::Json> check_endpoint(const std::string& project,
+                                            const std::string& name) override;
 
   absl::Status predict_json(std::string_view project, std::string_view endpoint,
                             std::string_view body, bool ignore_unknown, bool quick_only,
@@ -171,6 +174,8 @@ class Factory final : public App {
   // DuckDB for small questions in the server itself; made when first needed.
   absl::StatusOr<table::Engine*> query_engine();
   absl::Status open_log();
+  // The stages of the rounds, in their order.
+  void add_stages();
   // Writes rows that meet a user's condition to a file, in a process of their own.
   absl::StatusOr<Download> export_rows(const table::StoredTable& stored, table::ExportFormat format,
                                        const std::string& where, const std::string& file_name);
@@ -195,6 +200,7 @@ class Factory final : public App {
   serve::PredictContext predict_context_;
   serve::Registry registry_;
   EndpointHost host_;
+  Rounds rounds_;
   std::mutex engine_mutex_;
   std::unique_ptr<table::Engine> engine_;
   std::unique_ptr<Sweeper> sweeper_;

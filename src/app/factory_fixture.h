@@ -235,6 +235,7 @@ class FactoryFixture : public ::testing::Test {
     context->options.home = directory_ / "home";
     context->options.version = "test";
     context->options.commit = "0123abc";
+    context->options.round_interval = std::chrono::seconds(0);
     context->clock = &clock_;
     context->files = &files_;
     ASSERT_OK_AND_ASSIGN(context->home, store::Home::open(context->options.home));

@@ -2,6 +2,7 @@
 
 // What `main` decides about a factory: where its home is and what it may use. Values only.
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -24,8 +25,9 @@ struct Options {
   // factory only for as long as it takes itself.
   bool takes_up_jobs = true;
   base::Limits limits;
-  bool allow_private_urls = false;  // Whether URLs may lead to private addresses.
-  size_t prediction_threads = 16;   // How many threads will answer predictions, at most.
+  bool allow_private_urls = false;          // Whether URLs may lead to private addresses.
+  std::chrono::seconds round_interval{60};  // Between two rounds of the endpoints; 0: none.
+  size_t prediction_threads = 16;           // How many threads will answer predictions, at most.
   feedback::Durability durability = feedback::Durability::kKernel;
   feedback::FullDisk full_disk = feedback::FullDisk::kAnswer;
 };

@@ -116,6 +116,11 @@ void add_endpoint_handlers(const ApiSurroundings& api, Handlers& handlers) {
   add("split_endpoint", split);
   add("promote_endpoint", promote);
   add("rollback_endpoint", rollback);
+  add("check_endpoint", [](app::App& a, Request& q, Response& r) -> absl::Status {
+    TRY(check_no_arguments(q));
+    TRY(const base::Json round, a.check_endpoint(project(q), name(q)));
+    return answer(r, round);
+  });
   add("get_endpoint_log", endpoint_log);
   add("import_outcomes", import_outcomes);
   add("get_prediction", [](app::App& a, Request& q, Response& r) -> absl::Status {

@@ -141,6 +141,7 @@ constexpr auto kRoutes = std::to_array<Route>({
     post(CROMFORD_ENDPOINTS "/{name}:split", "split_endpoint"),
     verb(CROMFORD_ENDPOINTS "/{name}:promote", "promote_endpoint"),
     verb(CROMFORD_ENDPOINTS "/{name}:rollback", "rollback_endpoint"),
+    verb(CROMFORD_ENDPOINTS "/{name}:check", "check_endpoint"),
     predict(CROMFORD_ENDPOINTS "/{name}:outcomes", "add_outcomes"),
     upload(CROMFORD_ENDPOINTS "/{name}/outcomes", "import_outcomes", "format source_name"),
     get(CROMFORD_ENDPOINTS "/{name}/log", "get_endpoint_log", "from to format"),

@@ -132,6 +132,7 @@ TEST_F(ApiTest, EachRouteReachesItsUseCase) {
       {"POST", "/endpoints/e:split", "{}", 200, "split default e"},
       {"POST", "/endpoints/e:promote", "{}", 200, "promote default e"},
       {"POST", "/endpoints/e:rollback", "", 200, "rollback default e"},
+      {"POST", "/endpoints/e:check", "", 200, "check default e"},
       {"POST", "/endpoints/e:predict?unknown=ignore", "{}", 200, "predict default e ignore"},
       {"GET", "/pipelines", "", 200, "list_pipelines default"},
       {"GET", "/pipelines/p", "", 200, "pipeline default p"},

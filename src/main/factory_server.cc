@@ -139,6 +139,8 @@ absl::StatusOr<std::unique_ptr<FactoryServer>> FactoryServer::start(
                         .takes_up_jobs = stay == Stay::kServer,
                         .limits = config.limits,
                         .allow_private_urls = config.allow_private_urls,
+                        // A command that hosts the factory for a moment counts when it ends.
+                        .round_interval = std::chrono::seconds(stay == Stay::kServer ? 60 : 0),
                         // Each loop, and as many threads again for what takes longer.
                         .prediction_threads = 2 * static_cast<size_t>(loop_threads(config))}));
   auto running = std::make_unique<Running>(std::move(app), new_token());

@@ -74,7 +74,9 @@ void take_counters(const Endpoint* before, const VariantSpec& spec, Variant& int
     for (const Variant& variant : before->variants()) {
       if (variant.spec.version == spec.version && variant.spec.model == spec.model) {
         into.counters = variant.counters;
-        into.bins = variant.bins;
+        // What a shadow scored was answered by another version: the two are kept apart.
+        const bool same_role = (variant.spec.role == Role::kShadow) == (spec.role == Role::kShadow);
+        into.bins = same_role ? variant.bins : std::make_shared<BinCounters>(spec.package);
         return;
       }
     }
