@@ -207,6 +207,14 @@ class App {
   // A round of the endpoint at once, and what its stages found (app/rounds.h).
   virtual absl::StatusOr<base::Json> check_endpoint(const std::string& project,
                                                     const std::string& name) = 0;
+  // What its owner wants of the endpoint (app/endpoint_policy.h); the defaults where nothing was
+  // put.
+  virtual absl::StatusOr<base::Json> endpoint_policy(const std::string& project,
+                                                     const std::string& name) = 0;
+  virtual absl::StatusOr<base::Json> put_endpoint_policy(const std::string& project,
+                                                         const std::string& name,
+                                                         const base::Json& request,
+                                                         const IfMatch& if_match) = 0;
 
   // --- predictions: synchronous, meant for the event loop itself --------------------------------
   // Appends the answer's body to `out`. `ignore_unknown` is `?unknown=ignore`. With `quick_only`

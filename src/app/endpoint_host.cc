@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/endpoint_policy.h"
 #include "app/resources.h"
 #include "base/log.h"
 
@@ -125,7 +126,9 @@ absl::Status EndpointHost::change(const store::DocumentKey& key, int64_t expecte
 
 absl::Status EndpointHost::remove(const store::DocumentKey& key, int64_t expected_revision) {
   const std::scoped_lock changing(changing_);
-  TRY(context_.metadata->commit({store::Write::remove(key, expected_revision)}));
+  // A later endpoint of this name is another one: it takes over no wishes.
+  TRY(context_.metadata->commit({store::Write::remove(key, expected_revision),
+                                 store::Write::remove(policy_key(key.project, key.name))}));
   withdraw(key.project, key.name);
   return absl::OkStatus();
 }

@@ -112,6 +112,11 @@ class Factory final : public App {
                                const IfMatch& if_match) override;
   absl::StatusOr<base::Json> check_endpoint(const std::string& project,
                                             const std::string& name) override;
+  absl::StatusOr<base::Json> endpoint_policy(const std::string& project,
+                                             const std::string& name) override;
+  absl::StatusOr<base::Json> put_endpoint_policy(const std::string& project,
+                                                 const std::string& name, const base::Json& request,
+                                                 const IfMatch& if_match) override;
 
   absl::Status predict_json(std::string_view project, std::string_view endpoint,
                             std::string_view body, bool ignore_unknown, bool quick_only,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "app/resources.h"
@@ -11,6 +12,12 @@
 
 namespace cromford::app {
 namespace {
+
+constexpr const char* kBetter = "better_than_champion";
+constexpr const char* kNotWorse = "not_worse_than_champion";
+constexpr double kConfidence = 0.95;
+constexpr double kMargin = 0.005;
+constexpr size_t kRulesMax = 50;
 
 struct Verdict {
   bool passed = false;
@@ -78,11 +85,17 @@ std::string missing_evidence(const base::Json& comparison, const std::string& ch
 
 absl::StatusOr<Verdict> judge_champion(const base::Json& rule, const base::Json& model_version,
                                        const std::string& champion) {
-  const base::Json& wanted = rule.at("better_than_champion");
+  const bool superior = rule.contains(kBetter);
+  const base::Json& wanted = rule.at(superior ? kBetter : kNotWorse);
   const std::string name = wanted.value("metric", std::string("log_loss"));
-  const double confidence = wanted.value("confidence", 0.95);
-  Verdict verdict{.rule = fmt::format("better than the champion in {} at {:g}% confidence", name,
-                                      100 * confidence)};
+  const double confidence = wanted.value("confidence", kConfidence);
+  const double margin = superior ? 0 : wanted.value("margin", kMargin);
+  Verdict verdict{.rule = superior
+                              ? fmt::format("better than the champion in {} at {:g}% confidence",
+                                            name, 100 * confidence)
+                              : fmt::format("at most {:g}% worse than the champion in {} at {:g}% "
+                                            "confidence",
+                                            100 * margin, name, 100 * confidence)};
   const base::Json comparison = model_version.value("comparison", base::Json::object());
   const bool is_champion = champion == version_name(model_version.value("model", std::string()),
                                                     model_version.value("version", int64_t{0}));
@@ -105,7 +118,9 @@ absl::StatusOr<Verdict> judge_champion(const base::Json& rule, const base::Json&
   const double difference = figures.value("difference", 0.0);
   const double width =
       metric::normal_quantile(0.5 + confidence / 2) * figures.value("standard_error", 0.0);
-  verdict.passed = info.greater_is_better ? difference - width > 0 : difference + width < 0;
+  const double allowed = margin * std::abs(figures.value("champion", 0.0));
+  verdict.passed =
+      info.greater_is_better ? difference - width > -allowed : difference + width < allowed;
   verdict.found = {{"champion", comparison.value("champion", std::string())},
                    {"difference", difference},
                    {"lower", difference - width},
@@ -116,7 +131,47 @@ absl::StatusOr<Verdict> judge_champion(const base::Json& rule, const base::Json&
   return verdict;
 }
 
+void check_threshold_rule(RequestReader& reader) {
+  (void)reader.text("metric");
+  (void)reader.word_or("comparison", ">=", {">=", ">", "<=", "<"});
+  if (!reader.has("value")) {
+    reader.fault("value", "'value' is missing");
+  }
+  (void)reader.number_or("value", 0, -1e300, 1e300);
+}
+
+void check_champion_rule(RequestReader& rule, std::string_view pointer, const char* key) {
+  const std::string inner = fmt::format("{}/{}", pointer, key);
+  RequestReader reader(rule.object_or_empty(key), "the comparison", inner);
+  (void)reader.text("metric");
+  (void)reader.number_or("confidence", kConfidence, 0.5, 0.9999);
+  if (std::string_view(key) == kNotWorse) {
+    (void)reader.number_or("margin", kMargin, 0, 1);
+  }
+  reader.finish(rule);
+}
+
 }  // namespace
+
+void check_gate_rules(const base::Json& rules, RequestReader& document) {
+  if (rules.size() > kRulesMax) {
+    document.fault("gate", fmt::format("a gate has at most {} rules", kRulesMax));
+    return;
+  }
+  for (size_t i = 0; i < rules.size(); ++i) {
+    const std::string pointer = fmt::format("/gate/{}", i);
+    RequestReader rule(rules[i], "a rule of the gate", pointer);
+    if (rule.has(kBetter)) {
+      check_champion_rule(rule, pointer, kBetter);
+    } else if (rule.has(kNotWorse)) {
+      check_champion_rule(rule, pointer, kNotWorse);
+    } else {
+      rule.allow({kBetter, kNotWorse});
+      check_threshold_rule(rule);
+    }
+    rule.finish(document);
+  }
+}
 
 absl::StatusOr<base::Json> judge_gate_rules(const base::Json& rules,
                                             const base::Json& model_version,
@@ -125,7 +180,7 @@ absl::StatusOr<base::Json> judge_gate_rules(const base::Json& rules,
   base::Json evidence = {{"rules", base::Json::array()}};
   std::vector<std::string> refusals;
   for (const base::Json& rule : rules) {
-    TRY(const Verdict verdict, rule.contains("better_than_champion")
+    TRY(const Verdict verdict, rule.contains(kBetter) || rule.contains(kNotWorse)
                                    ? judge_champion(rule, model_version, champion)
                                    : judge_metric(rule, metrics));
     evidence["rules"].push_back({{"rule", verdict.rule},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "app/endpoint_policy.h"
 #include "app/gate.h"
 #include "app/import_kind.h"
 #include "app/resources.h"
@@ -69,6 +70,12 @@ bool gate_compares(const flow::StepRequest& request) {
                      [](const base::Json& rule) { return rule.contains("better_than_champion"); });
 }
 
+// Whether the line says more of its endpoint than what to deploy there.
+bool writes_policy(const base::Json& spec) {
+  return spec.value("monitor", base::Json()).is_object() ||
+         spec.value("retrain", base::Json()).is_object();
+}
+
 // "late@3" of the train step's output.
 std::string trained_name(const base::Json& output) {
   return version_name(output.value("model", std::string()),
@@ -115,6 +122,14 @@ absl::StatusOr<std::string> PipelineSteps::fingerprint(const flow::StepRequest& 
       // Only reading it tells whether it has changed, so every run does; rows that are the same
       // make no new version, and the steps after it are skipped.
       text += request.run_id;
+    }
+  }
+  if (request.step == "deploy") {
+    // The sections that no step carries out become the endpoint's policy with the deployment.
+    const absl::StatusOr<base::Json> spec = base::parse_json(request.spec);
+    if (spec.ok() && writes_policy(*spec)) {
+      text = base::dump_json(
+          {spec->value("monitor", base::Json()), spec->value("retrain", base::Json())});
     }
   }
   if (request.step == "train" && output_of(request, "dataset").empty()) {
@@ -260,6 +275,21 @@ absl::StatusOr<flow::StepStart> PipelineSteps::judge_gate(const flow::StepReques
   return flow::StepStart{.output = base::dump_json(evidence)};
 }
 
+absl::Status PipelineSteps::put_policy(const flow::StepRequest& request,
+                                       const std::string& endpoint) {
+  TRY(const base::Json spec, base::parse_json(request.spec));
+  if (!writes_policy(spec)) {
+    return absl::OkStatus();
+  }
+  TRY(const base::Json resource, app_.endpoint_policy(request.project, endpoint));
+  TRY(const EndpointPolicy before, read_policy(context_, request.project, endpoint));
+  TRY(const EndpointPolicy after, with_pipeline_sections(before, spec));
+  return app_
+      .put_endpoint_policy(request.project, endpoint, policy_json(after),
+                           IfMatch(resource.value("etag", std::string())))
+      .status();
+}
+
 absl::StatusOr<flow::StepStart> PipelineSteps::deploy(const flow::StepRequest& request) {
   TRY(base::Json settings, settings_of(request));
   const std::string endpoint = endpoint_of(request);
@@ -282,6 +312,7 @@ absl::StatusOr<flow::StepStart> PipelineSteps::deploy(const flow::StepRequest& r
   }
   TRY(const base::Json resource,
       app_.deploy(request.project, endpoint, settings, IfMatch(now.etag)));
+  TRY(put_policy(request, endpoint));
   return flow::StepStart{
       .output = base::dump_json({{"name", endpoint}, {"variants", resource.at("variants")}})};
 }

@@ -33,6 +33,8 @@ class PipelineSteps final : public flow::StepActions {
   absl::StatusOr<flow::StepStart> start_train(const flow::StepRequest& request);
   absl::StatusOr<flow::StepStart> judge_gate(const flow::StepRequest& request);
   absl::StatusOr<flow::StepStart> deploy(const flow::StepRequest& request);
+  // The sections `monitor` and `retrain`, with the gate, become the endpoint's policy.
+  absl::Status put_policy(const flow::StepRequest& request, const std::string& endpoint);
   // What the endpoint of this line serves now.
   struct Served {
     std::string champion;  // "model@3", or "" where there is none.

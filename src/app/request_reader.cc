@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/limits.h"
 #include "base/name.h"
 
 namespace cromford::app {
@@ -117,6 +119,51 @@ bool RequestReader::boolean_or(std::string_view key, bool otherwise) {
     return otherwise;
   }
   return value->get<bool>();
+}
+
+std::optional<std::chrono::nanoseconds> RequestReader::duration(std::string_view key,
+                                                                std::chrono::nanoseconds smallest,
+                                                                std::chrono::nanoseconds largest) {
+  const base::Json* value = find(key);
+  if (value == nullptr) {
+    return std::nullopt;
+  }
+  const auto parsed =
+      base::parse_duration(value->is_string() ? value->get<std::string>() : std::string());
+  if (!parsed.ok() || *parsed < smallest || *parsed > largest) {
+    fault(key, fmt::format("'{}' must be a duration from {} to {}, such as 90s, 6h or 14d", key,
+                           base::format_duration(smallest), base::format_duration(largest)));
+    return std::nullopt;
+  }
+  return *parsed;
+}
+
+std::chrono::nanoseconds RequestReader::duration_or(std::string_view key,
+                                                    std::chrono::nanoseconds otherwise,
+                                                    std::chrono::nanoseconds smallest,
+                                                    std::chrono::nanoseconds largest) {
+  return duration(key, smallest, largest).value_or(otherwise);
+}
+
+std::string RequestReader::word_or(std::string_view key, std::string_view otherwise,
+                                   std::initializer_list<std::string_view> words) {
+  std::string word = text_or(key, otherwise);
+  if (std::find(words.begin(), words.end(), std::string_view(word)) == words.end()) {
+    const std::vector<std::string> known(words.begin(), words.end());
+    fault(key, fmt::format("'{}' is none of {}{}", word, fmt::join(known, ", "),
+                           base::did_you_mean(word, known)));
+    return std::string(otherwise);
+  }
+  return word;
+}
+
+bool RequestReader::has(std::string_view key) {
+  return find(key) != nullptr;
+}
+
+bool RequestReader::is(std::string_view key, std::string_view text) {
+  const base::Json* value = find(key);
+  return value != nullptr && value->is_string() && value->get<std::string>() == text;
 }
 
 std::vector<std::string> RequestReader::texts_or_empty(std::string_view key) {

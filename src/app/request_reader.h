@@ -11,8 +11,10 @@
 //
 // Thread safety: used by one thread.
 
+#include <chrono>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -33,10 +35,25 @@ class RequestReader {
   int64_t integer_or(std::string_view key, int64_t otherwise, int64_t smallest, int64_t largest);
   double number_or(std::string_view key, double otherwise, double smallest, double largest);
   bool boolean_or(std::string_view key, bool otherwise);
+  // "90s", "14d" (base/limits.h).
+  std::optional<std::chrono::nanoseconds> duration(std::string_view key,
+                                                   std::chrono::nanoseconds smallest,
+                                                   std::chrono::nanoseconds largest);
+  std::chrono::nanoseconds duration_or(std::string_view key, std::chrono::nanoseconds otherwise,
+                                       std::chrono::nanoseconds smallest,
+                                       std::chrono::nanoseconds largest);
+  // One of `words`.
+  std::string word_or(std::string_view key, std::string_view otherwise,
+                      std::initializer_list<std::string_view> words);
+  bool has(std::string_view key);
+  // Whether the key has exactly this text.
+  bool is(std::string_view key, std::string_view text);
   std::vector<std::string> texts_or_empty(std::string_view key);
   const base::Json& object_or_empty(std::string_view key);
   const base::Json& array_or_empty(std::string_view key);
 
+  // Something that only the caller can see is wrong; `key` may be a path below the request ("a/0").
+  void fault(std::string_view key, std::string detail);
   // These keys are known too, though this reader does not read them.
   void allow(std::initializer_list<std::string_view> keys);
   // What was found wrong so far; without the unknown keys.
@@ -48,7 +65,6 @@ class RequestReader {
 
  private:
   const base::Json* find(std::string_view key);
-  void fault(std::string_view key, std::string detail);
   void note_unknown_keys();
 
   const base::Json* request_;

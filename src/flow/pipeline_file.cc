@@ -37,7 +37,7 @@ const std::vector<std::string>& strategies() {
   return words;
 }
 const std::vector<std::string>& triggers() {
-  static const std::vector<std::string> words{"quality", "drift"};
+  static const std::vector<std::string> words{"quality", "drift", "new_data"};
   return words;
 }
 
@@ -58,6 +58,7 @@ class PipelineReader {
   Json read_deploy(const YamlNode& node);
   Json read_monitor(const YamlNode& node);
   Json read_retrain(const YamlNode& node);
+  void need_endpoint(const YamlNode& node, std::string_view section);
   void read_trigger(const YamlNode& node, const KeyPath& path);
   void check_metric(const YamlNode& node, const KeyPath& path, const std::string& metric);
   void add_step(std::string name, const Json& settings);
@@ -331,14 +332,23 @@ Json PipelineReader::read_deploy(const YamlNode& node) {
   return settings;
 }
 
+// These sections become the policy of the endpoint that the line deploys to.
+void PipelineReader::need_endpoint(const YamlNode& node, std::string_view section) {
+  if (endpoint_.empty()) {
+    problems_.add(node.line, KeyPath{}.child(section), "this section speaks of an endpoint",
+                  "write a section deploy with an endpoint");
+  }
+}
+
 Json PipelineReader::read_monitor(const YamlNode& node) {
   SectionReader monitor(problems_, node, KeyPath{}.child("monitor"));
   Json settings = Json::object();
   monitor.duration(settings, "window");
   monitor.duration(settings, "outcome_delay");
+  monitor.texts(settings, "segments");
+  monitor.texts(settings, "sensitive");
   monitor.done();
-  spec_.warnings.push_back(fmt::format(
-      "line {}, monitor: this version keeps the section but does not act on it yet", node.line));
+  need_endpoint(node, "monitor");
   return settings;
 }
 
@@ -364,8 +374,7 @@ Json PipelineReader::read_retrain(const YamlNode& node) {
   }
   retrain.duration(settings, "cooldown");
   retrain.done();
-  spec_.warnings.push_back(fmt::format(
-      "line {}, retrain: this version keeps the section but does not act on it yet", node.line));
+  need_endpoint(node, "retrain");
   return settings;
 }
 

@@ -42,7 +42,7 @@ struct StepSpec {
 struct PipelineSpec {
   std::string name;
   std::vector<StepSpec> steps;  // In the order in which they run: dataset, train, gate, deploy.
-  // Kept for a later version of the program, which acts on them; JSON objects, or "null".
+  // What becomes of the endpoint's policy (app/endpoint_policy.h); JSON objects, or "null".
   std::string monitor = "null";
   std::string retrain = "null";
   std::vector<std::string> warnings;

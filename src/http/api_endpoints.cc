@@ -98,6 +98,14 @@ absl::Status remove(app::App& app, Request& request, Response& response) {
   return status.ok() ? answer_nothing(response) : as_precondition(std::move(status));
 }
 
+absl::Status put_policy(app::App& app, Request& request, Response& response) {
+  TRY(const app::IfMatch tag, if_match(request));
+  TRY(const base::Json body, json_object(request.body));
+  const absl::StatusOr<base::Json> policy =
+      app.put_endpoint_policy(project(request), name(request), body, tag);
+  return policy.ok() ? answer(response, *policy) : as_precondition(policy.status());
+}
+
 }  // namespace
 
 void add_endpoint_handlers(const ApiSurroundings& api, Handlers& handlers) {
@@ -121,6 +129,11 @@ void add_endpoint_handlers(const ApiSurroundings& api, Handlers& handlers) {
     TRY(const base::Json round, a.check_endpoint(project(q), name(q)));
     return answer(r, round);
   });
+  add("get_endpoint_policy", [](app::App& a, Request& q, Response& r) -> absl::Status {
+    TRY(const base::Json document, a.endpoint_policy(project(q), name(q)));
+    return answer(r, document);
+  });
+  add("put_endpoint_policy", put_policy);
   add("get_endpoint_log", endpoint_log);
   add("import_outcomes", import_outcomes);
   add("get_prediction", [](app::App& a, Request& q, Response& r) -> absl::Status {

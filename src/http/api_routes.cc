@@ -142,6 +142,8 @@ constexpr auto kRoutes = std::to_array<Route>({
     verb(CROMFORD_ENDPOINTS "/{name}:promote", "promote_endpoint"),
     verb(CROMFORD_ENDPOINTS "/{name}:rollback", "rollback_endpoint"),
     verb(CROMFORD_ENDPOINTS "/{name}:check", "check_endpoint"),
+    get(CROMFORD_ENDPOINTS "/{name}/policy", "get_endpoint_policy"),
+    write(Method::kPut, CROMFORD_ENDPOINTS "/{name}/policy", "put_endpoint_policy"),
     predict(CROMFORD_ENDPOINTS "/{name}:outcomes", "add_outcomes"),
     upload(CROMFORD_ENDPOINTS "/{name}/outcomes", "import_outcomes", "format source_name"),
     get(CROMFORD_ENDPOINTS "/{name}/log", "get_endpoint_log", "from to format"),

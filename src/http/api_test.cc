@@ -133,6 +133,8 @@ TEST_F(ApiTest, EachRouteReachesItsUseCase) {
       {"POST", "/endpoints/e:promote", "{}", 200, "promote default e"},
       {"POST", "/endpoints/e:rollback", "", 200, "rollback default e"},
       {"POST", "/endpoints/e:check", "", 200, "check default e"},
+      {"GET", "/endpoints/e/policy", "", 200, "policy default e"},
+      {"PUT", "/endpoints/e/policy", "{}", 200, "put_policy default e"},
       {"POST", "/endpoints/e:predict?unknown=ignore", "{}", 200, "predict default e ignore"},
       {"GET", "/pipelines", "", 200, "list_pipelines default"},
       {"GET", "/pipelines/p", "", 200, "pipeline default p"},

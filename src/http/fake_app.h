@@ -159,6 +159,11 @@ class FakeApp final : public app::App {
   absl::Status delete_endpoint(Text p, Text n, const app::IfMatch& tag) override {
     return tagged(note("delete_endpoint", p, n), tag).status();
   }
+  Answer endpoint_policy(Text p, Text n) override { return note("policy", p, n); }
+  Answer put_endpoint_policy(Text p, Text n, const Json& r, const app::IfMatch& tag) override {
+    body = r;
+    return tagged(note("put_policy", p, n), tag);
+  }
   absl::Status predict_json(std::string_view p, std::string_view n, std::string_view bytes,
                             bool ignore_unknown, bool quick_only, std::string& out) override {
     seen = bytes;
