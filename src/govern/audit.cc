@@ -59,6 +59,7 @@ void set_text(base::Json& entry, const char* key, const std::string& text) {
 
 class AuditedMetadata final : public store::Metadata {
  public:
+  using store::Metadata::commit;
   AuditedMetadata(std::unique_ptr<store::Metadata> inner, std::vector<std::string> kinds)
       : inner_(std::move(inner)), kinds_(std::move(kinds)) {}
 
