@@ -346,12 +346,11 @@ void Compaction::put_answer(const std::optional<size_t>& place, CsvWriter& csv) 
 void Compaction::put_row(const LayoutPlan& plan, CsvWriter& csv) {
   for (size_t i = 0; i < plan.raw.size(); ++i) {
     const ColumnType type = schema_.raw()[i].type;
-    if (!plan.raw[i]) {
+    const bool is_text = type == ColumnType::kText;
+    if (!plan.raw[i] || (is_text && values_.texts[*plan.raw[i]].data() == nullptr)) {
       csv.missing();
-    } else if (type != ColumnType::kText) {
+    } else if (!is_text) {
       put_number(csv, type, values_.numbers[*plan.raw[i]]);
-    } else if (values_.texts[*plan.raw[i]].data() == nullptr) {
-      csv.missing();
     } else {
       csv.text(values_.texts[*plan.raw[i]]);
     }

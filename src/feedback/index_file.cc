@@ -204,7 +204,7 @@ absl::StatusOr<std::shared_ptr<const IndexFile>> write_index(base::FileSystem& f
     TRY(files.rename(temporary, path));
     return files.sync_directory(path.parent_path());
   };
-  const absl::Status status = write();
+  absl::Status status = write();
   if (!status.ok()) {
     (void)files.remove(temporary);
     return status;

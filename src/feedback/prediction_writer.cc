@@ -69,7 +69,7 @@ absl::Status PredictionWriter::flush() {
   return result.get();
 }
 
-void PredictionWriter::flush(Done done) {
+void PredictionWriter::flush(const Done& done) {
   const std::optional<absl::Status> status =
       state_->turn.empty() ? absl::OkStatus() : state_->write_turn(done);
   if (status) {

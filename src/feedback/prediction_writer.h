@@ -41,7 +41,7 @@ class PredictionWriter {
   // The same; `done` is called exactly once, when the turn is as durable as the log promises: with
   // Durability::kKernel before this returns, with kDisk from the log's own thread after a sync that
   // all writers share. Its status is that of `flush()`.
-  void flush(std::function<void(absl::Status)> done);
+  void flush(const std::function<void(absl::Status)>& done);
 
   // Forgets what was added since the last flush, for a turn that is answered with an error.
   void discard();

@@ -56,7 +56,7 @@ absl::StatusOr<OpenSegment> OpenSegment::create(base::FileSystem& files,
     }
     return absl::OkStatus();
   };
-  const absl::Status status = write();
+  absl::Status status = write();
   if (!status.ok()) {
     (void)files.remove(segment.path_);
     return status;
@@ -66,7 +66,7 @@ absl::StatusOr<OpenSegment> OpenSegment::create(base::FileSystem& files,
 
 absl::Status OpenSegment::append(std::string& frames) {
   seal_frames(frames, seed_);
-  const absl::Status status = file_->write(frames);
+  absl::Status status = file_->write(frames);
   if (!status.ok()) {
     cut(size_);
     return status;

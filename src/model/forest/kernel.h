@@ -1,16 +1,16 @@
 #pragma once
 
 // The fast form of a forest, derived from it when a package is loaded: portable scalar code, and
-// for processors that have it AVX-512 in two ways, which find the same leaves. Small trees are
-// compared as a whole (mask_walk.h), larger ones walked in the lanes of a register (gather_walk.h).
+// for processors that have it AVX-512, which finds the same leaves. Small trees are compared as a
+// whole (mask_walk.h), larger ones walked in the lanes of a register (gather_walk.h).
 //
 // Trees are taken in groups of eight that are walked side by side, so that eight independent chains
 // of loads are in flight instead of one. A group whose trees are at most kCompleteDepthMax deep is
 // padded to complete trees in breadth-first order: 8 bytes per node and no child indices; deeper
-// groups keep child indices. NaN costs nothing: a row is laid out twice, once with NaN as +infinity
-// (goes right) and once as -infinity (goes left), and a node reads the copy of its default side.
-// Leaves are added in the order of the trees, in double, so every result equals Forest::predict
-// bit for bit, for one row and for many.
+// groups, and those that padding would swell, keep child indices. NaN costs nothing: a row is laid
+// out twice, once with NaN as +infinity (goes right) and once as -infinity (goes left), and a node
+// reads the copy of its default side. Leaves are added in the order of the trees, in double, so
+// every result equals Forest::predict bit for bit, for one row and for many.
 //
 //   const ForestKernel kernel(forest, features);
 //   ForestKernel::lay_out(matrix_row, doubled);               // once per row, for all forests
