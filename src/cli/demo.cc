@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "cli/demo_rows.h"
 #include "cli/demo_traffic.h"
 #include "cli/handlers.h"
 #include "cli/job_watch.h"
@@ -22,9 +23,7 @@ namespace cromford::cli {
 namespace {
 
 constexpr std::string_view kPipeline = "flights-late";
-constexpr std::string_view kLabel = "late";
 constexpr std::string_view kAnswers = "flights-february-answers";
-constexpr std::string_view kFebruary = "date >= '2001-02-01' and date < '2001-03-01'";
 constexpr std::string_view kPackagePath =
     "vendor/node_modules/vega-datasets/data/flights-3m.parquet";
 constexpr size_t kBatchRows = 500;
@@ -43,9 +42,9 @@ double seconds_since(std::chrono::nanoseconds start) {
 }
 
 struct Trained {
-  std::string dataset;  // "flights@1"
   VersionPath model;
   base::Json document;  // Of the model version.
+  FlightSource flights;
 };
 
 absl::StatusOr<Trained> run_line(Session& session, const std::string& yaml) {
@@ -70,73 +69,8 @@ absl::StatusOr<Trained> run_line(Session& session, const std::string& yaml) {
                                   fmt::format("{}@{}", text_field(variants.front(), "model"),
                                               text_field(variants.front(), "model_version"))));
   TRY(trained.document, session.get(trained.model.path));
-  const base::Json& lineage = field(trained.document, "lineage");
-  trained.dataset =
-      fmt::format("{}@{}", text_field(lineage, "dataset"), text_field(lineage, "dataset_version"));
+  TRY(trained.flights, flight_source(session, trained.document));
   return trained;
-}
-
-// The columns of the dataset that the model does not take; a client would not send them.
-absl::StatusOr<std::vector<std::string>> superfluous_columns(Session& session,
-                                                             const Trained& trained,
-                                                             const VersionPath& dataset) {
-  TRY(const base::Json version, session.get(dataset.path));
-  std::vector<std::string> names;
-  for (const base::Json& column : array_field(version, "schema")) {
-    const base::Json& taken = array_field(trained.document, "columns");
-    const std::string name = text_field(column, "name");
-    if (name != kLabel && std::none_of(taken.begin(), taken.end(), [&](const base::Json& other) {
-          return text_field(other, "name") == name;
-        })) {
-      names.push_back(name);
-    }
-  }
-  return names;
-}
-
-// One line of the export; nullopt where it has no label.
-std::optional<FlightRow> flight_of(std::string line, std::span<const std::string> superfluous) {
-  const std::optional<std::string> label = take_field(line, kLabel);
-  if (label != "true" && label != "false") {
-    return std::nullopt;
-  }
-  for (const std::string& name : superfluous) {
-    take_field(line, name);
-  }
-  return FlightRow{std::move(line), label == "true"};
-}
-
-// February's flights as the server has them, one JSON object each.
-absl::StatusOr<std::vector<FlightRow>> february(Session& session, const Trained& trained,
-                                                size_t rows_max) {
-  TRY(const VersionPath path, version_path("datasets", "dataset", trained.dataset));
-  TRY(const std::vector<std::string> superfluous, superfluous_columns(session, trained, path));
-  TRY(Client* const client, session.client());
-  std::vector<FlightRow> rows;
-  std::string rest;
-  bool readable = true;
-  Request request{.path = session.in_project(path.path + "/export"),
-                  .query = {{"format", "jsonl"}, {"where", std::string(kFebruary)}}};
-  request.sink = [&](std::string_view piece) {
-    rest += piece;
-    size_t start = 0;
-    for (size_t end = rest.find('\n'); end != std::string::npos; end = rest.find('\n', start)) {
-      std::optional<FlightRow> row = flight_of(rest.substr(start, end - start), superfluous);
-      readable = readable && row.has_value();
-      if (row && rows.size() < rows_max) {
-        rows.push_back(*std::move(row));
-      }
-      start = end + 1;
-    }
-    rest.erase(0, start);
-    return true;
-  };
-  TRY(client->send(request));
-  if (!readable || rows.empty()) {
-    return base::damaged(fmt::format("the rows of {} are not those of this demo", trained.dataset),
-                         "delete the dataset and run the demo again");
-  }
-  return rows;
 }
 
 void add_load(TextTable& table, const std::string& what, const LoadResult& load) {
@@ -164,7 +98,7 @@ struct Sent {
 };
 
 absl::StatusOr<Sent> send_february(Session& session, std::span<const FlightRow> rows) {
-  const std::string path = session.in_project(fmt::format("/endpoints/{}:predict", kPipeline));
+  const std::string path = session.in_project(fmt::format("/endpoints/{}", kPipeline));
   Sent sent;
   TRY(LoadResult all,
       send_rows(session, path, rows,
@@ -187,7 +121,7 @@ absl::StatusOr<base::Json> judge(Session& session, const Trained& trained,
                                  std::span<const double> probabilities) {
   std::string csv = "id,probability,late\n";
   for (size_t i = 0; i < rows.size(); ++i) {
-    fmt::format_to(std::back_inserter(csv), "february-{},{},{}\n", i + 1, probabilities[i],
+    fmt::format_to(std::back_inserter(csv), "{},{},{}\n", rows[i].id, probabilities[i],
                    rows[i].late);
   }
   std::istringstream stream(csv);
@@ -247,7 +181,7 @@ std::string next_steps(const Session& session, const Trained& trained, const Fli
       "--time-column date --ignore date --time 5m --model {1}\n"
       "  # what the model is, for those who must answer for it\n"
       "  cromford{0} model card {1}\n",
-      home, trained.model.name, trained.dataset);
+      home, trained.model.name, trained.flights.dataset);
   return text;
 }
 
@@ -269,7 +203,8 @@ absl::Status demo_flights(const Invocation& call, Session& session) {
                             " {}",
                             kPipeline));
   TRY(const std::vector<FlightRow> rows,
-      february(session, trained, static_cast<size_t>(call.integer("--rows", INT64_MAX))));
+      flights_between(session, trained.flights, "2001-02-01", "2001-03-01",
+                      static_cast<size_t>(call.integer("--rows", INT64_MAX))));
   TRY(const Sent sent, send_february(session, rows));
   session.output().table(sent.table);
   tell(session, "\n3. what happened is joined, and the server judges the answers");

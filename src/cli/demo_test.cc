@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "cli/command_fixture.h"
+#include "cli/demo_rows.h"
 #include "cli/demo_traffic.h"
 #include "testing/status_matchers.h"
 
@@ -72,10 +73,20 @@ TEST(DemoTrafficTest, ProbabilitiesAreReadInOrder) {
 }
 
 TEST(DemoTrafficTest, BodiesAreJsonWithIds) {
-  const std::vector<FlightRow> rows = {{R"({"a":1})", true}, {R"({"a":2})", false}};
-  const base::Json body = *base::parse_json(predict_body(rows, 0, 2));
-  EXPECT_EQ(body,
-            *base::parse_json(R"({"ids":["february-1","february-2"],"rows":[{"a":1},{"a":2}]})"));
+  const FlightSource source = {.not_an_input = {"date"}};
+  std::vector<FlightRow> rows = {
+      *flight_of(R"({"date":"2001-02-01T10:00:00Z","distance":700,"late":true})", source),
+      *flight_of(R"({"date":"2001-02-01T11:00:00Z","distance":70,"late":false})", source)};
+  rows[0].id = "a";
+  rows[1].id = "b";
+  EXPECT_EQ(*base::parse_json(predict_body(rows)),
+            *base::parse_json(R"({"ids":["a","b"],"rows":[{"distance":700},{"distance":70}],
+                                 "at":["2001-02-01T10:00:00Z","2001-02-01T11:00:00Z"]})"));
+  EXPECT_EQ(*base::parse_json(outcomes_body(rows)), *base::parse_json(R"({"outcomes":[
+                {"id":"a","value":true,"at":"2001-02-01T12:55:00Z"},
+                {"id":"b","value":false,"at":"2001-02-01T11:40:00Z"}]})"));
+  EXPECT_EQ(flight_of(R"({"date":"2001-02-01T10:00:00Z"})", source), std::nullopt);
+  EXPECT_EQ(flight_of(R"({"date":"soon","late":true})", source), std::nullopt);
 }
 
 TEST(DemoTrafficTest, QuantilesOfLatency) {
@@ -139,8 +150,8 @@ TEST_F(DemoTest, TheWholeStoryAgainstAScriptedServer) {
   EXPECT_THAT(predictions[0].body, HasSubstr(R"("rows":[{"origin":"ORD"},{"origin":"LAX"},)"));
   const auto answers =
       server_.requests(in_project("POST", "/datasets/flights-february-answers/versions"));
-  EXPECT_THAT(answers[0].body, ::testing::StartsWith("id,probability,late\nfebruary-1,0.25,true\n"
-                                                     "february-2,0.25,false\n"));
+  EXPECT_THAT(answers[0].body, ::testing::StartsWith("id,probability,late\n2001-02-01-1,0.25,true\n"
+                                                     "2001-02-01-2,0.25,false\n"));
   const auto judged =
       server_.requests(in_project("POST", "/models/flights-late/versions/1:evaluate"));
   EXPECT_EQ(*base::parse_json(judged[0].body),
@@ -161,7 +172,8 @@ TEST_F(DemoTest, AFailedRequestEndsTheTraffic) {
   on("GET", "/models/flights-late/versions/1",
      {200, R"({"lineage":{"dataset":"flights","dataset_version":1}})"});
   on("GET", "/datasets/flights/versions/1", {200, "{}"});
-  on("GET", "/datasets/flights/versions/1/export", {200, "{\"late\":true}\n", "application/jsonl"});
+  on("GET", "/datasets/flights/versions/1/export",
+     {200, "{\"date\":\"2001-02-01\",\"late\":true}\n", "application/jsonl"});
   on("POST", "/endpoints/flights-late:predict",
      {429, R"({"status":429,"code":"RESOURCE_EXHAUSTED","detail":"too many rows"})"});
   EXPECT_EQ(run({"demo", "flights", "--data", write_file("f.parquet", "x")}), 1);

@@ -7,17 +7,19 @@
 #include <charconv>
 #include <cmath>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "cli/json_fields.h"
 
 namespace cromford::cli {
 namespace {
 
 // What the threads of one load share.
 struct Load {
-  const std::string& path;
+  const std::string path;
   std::span<const FlightRow> rows;
   LoadOptions options;
   std::vector<double>& probabilities;
@@ -34,7 +36,7 @@ double microseconds(std::chrono::nanoseconds time) {
 absl::StatusOr<double> send_one(Client& client, Load& load, size_t first, size_t count) {
   Request request{.method = "POST",
                   .path = load.path,
-                  .body = predict_body(load.rows, first, count),
+                  .body = predict_body(load.rows.subspan(first, count)),
                   .content_type = "application/json"};
   const auto start = base::system_clock().monotonic();
   TRY(const Answer answer, client.send(request));
@@ -124,18 +126,26 @@ std::vector<double> probabilities_of(std::string_view answer) {
   return values;
 }
 
-std::string predict_body(std::span<const FlightRow> rows, size_t first, size_t count) {
-  std::string body = "{\"ids\":[";
-  for (size_t i = first; i < first + count; ++i) {
-    fmt::format_to(std::back_inserter(body), "{}\"february-{}\"", i == first ? "" : ",", i + 1);
+std::string predict_body(std::span<const FlightRow> rows) {
+  std::string ids;
+  std::string times;
+  std::string inputs;
+  for (const FlightRow& row : rows) {
+    const std::string_view comma = ids.empty() ? "" : ",";
+    fmt::format_to(std::back_inserter(ids), "{}\"{}\"", comma, row.id);
+    fmt::format_to(std::back_inserter(times), "{}\"{}\"", comma, base::format_time(row.departed));
+    fmt::format_to(std::back_inserter(inputs), "{}{}", comma, row.inputs);
   }
-  body += "],\"rows\":[";
-  for (size_t i = first; i < first + count; ++i) {
-    body += i == first ? "" : ",";
-    body += rows[i].inputs;
+  return fmt::format("{{\"ids\":[{}],\"at\":[{}],\"rows\":[{}]}}", ids, times, inputs);
+}
+
+std::string outcomes_body(std::span<const FlightRow> rows) {
+  std::string outcomes;
+  for (const FlightRow& row : rows) {
+    fmt::format_to(std::back_inserter(outcomes), "{}{{\"id\":\"{}\",\"value\":{},\"at\":\"{}\"}}",
+                   outcomes.empty() ? "" : ",", row.id, row.late, base::format_time(row.landed));
   }
-  body += "]}";
-  return body;
+  return fmt::format("{{\"outcomes\":[{}]}}", outcomes);
 }
 
 absl::StatusOr<LoadResult> send_rows(Session& session, const std::string& path,
@@ -143,7 +153,10 @@ absl::StatusOr<LoadResult> send_rows(Session& session, const std::string& path,
   LoadResult result;
   result.rows = rows.size();
   result.probabilities.resize(rows.size());
-  Load load{.path = path, .rows = rows, .options = options, .probabilities = result.probabilities};
+  Load load{.path = path + ":predict",
+            .rows = rows,
+            .options = options,
+            .probabilities = result.probabilities};
   std::vector<std::unique_ptr<Client>> clients;
   for (size_t i = 0; i < options.connections; ++i) {
     clients.push_back(session.another_client());
@@ -164,6 +177,24 @@ absl::StatusOr<LoadResult> send_rows(Session& session, const std::string& path,
   std::sort(result.latencies_us.begin(), result.latencies_us.end());
   result.requests = result.latencies_us.size();
   return result;
+}
+
+absl::Status send_outcomes(Session& session, const std::string& path,
+                           std::span<const FlightRow> rows) {
+  constexpr size_t kOutcomesPerRequest = 5'000;
+  TRY(Client* const client, session.client());
+  for (size_t first = 0; first < rows.size(); first += kOutcomesPerRequest) {
+    const auto some = rows.subspan(first, std::min(kOutcomesPerRequest, rows.size() - first));
+    TRY(const base::Json receipt, client->document({.method = "POST",
+                                                    .path = path + ":outcomes",
+                                                    .body = outcomes_body(some),
+                                                    .content_type = "application/json"}));
+    if (!array_field(receipt, "rejected").empty()) {
+      return base::damaged(fmt::format("the server has refused outcomes: {}",
+                                       base::dump_json(array_field(receipt, "rejected").front())));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace cromford::cli

@@ -1,11 +1,12 @@
 #pragma once
 
 // Rows sent to an endpoint as its clients would: over several kept connections, in batches or one
-// by one, with the time of every request noted.
+// by one, with the time of every request noted; and what became of them, later.
 //
 //   TRY(const LoadResult result, send_rows(session, path, rows, {.rows_per_request = 500,
 //                                                                .connections = 4}));
 //   fmt::print("{} us\n", result.latency_us(0.99));
+//   TRY(send_outcomes(session, path, rows));
 //
 // Thread safety: functions start and join their own threads.
 
@@ -18,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "cli/session.h"
 
 namespace cromford::cli {
@@ -41,8 +43,11 @@ struct LoadResult {
 // One row of the export of a dataset (a JSON object on one line), taken apart into what a client
 // would know and what happened.
 struct FlightRow {
+  std::string id;
   std::string inputs;  // The object without its label and the columns that the model does not take.
   bool late = false;
+  base::Time departed{};  // When it was asked about,
+  base::Time landed{};    // and when it was known whether it was late.
 };
 
 // Takes a field with a plain value (no object, no array) out of a JSON object on one line, and
@@ -53,12 +58,17 @@ std::optional<std::string> take_field(std::string& object, std::string_view name
 // predictions where one has none.
 std::vector<double> probabilities_of(std::string_view answer);
 
-// The body of a predict request for rows[first, first + count); their ids count from `first`.
-std::string predict_body(std::span<const FlightRow> rows, size_t first, size_t count);
+// The body of a predict request for these rows, and that of the request that tells their outcomes.
+std::string predict_body(std::span<const FlightRow> rows);
+std::string outcomes_body(std::span<const FlightRow> rows);
 
-// Sends all rows; `path` is that of the endpoint's `:predict`, from the root. The first error of
-// any request ends the load.
+// Sends all rows; `path` is that of the endpoint, from the root. The first error of any request
+// ends the load.
 absl::StatusOr<LoadResult> send_rows(Session& session, const std::string& path,
                                      std::span<const FlightRow> rows, const LoadOptions& options);
+
+// Tells what happened to all rows. DATA_LOSS where one of them was refused.
+absl::Status send_outcomes(Session& session, const std::string& path,
+                           std::span<const FlightRow> rows);
 
 }  // namespace cromford::cli
