@@ -55,12 +55,12 @@ bool PredictionLog::has_uncommitted() {
   return seat.log == number_ && log_.writer(seat.index).pending_bytes() > 0;
 }
 
-void PredictionLog::commit(std::function<void(absl::Status)> done) {
+void PredictionLog::commit(const std::function<void(absl::Status)>& done) {
   if (seat.log != number_) {
     done(absl::OkStatus());
     return;
   }
-  log_.writer(seat.index).flush(std::move(done));
+  log_.writer(seat.index).flush(done);
 }
 
 std::string log_key(std::string_view project, std::string_view endpoint) {

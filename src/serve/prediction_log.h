@@ -39,7 +39,7 @@ class PredictionLog {
   bool has_uncommitted();
   // Hands what the calling thread added to the kernel, or to the disk where the log promises that;
   // `done` is called once, from any thread.
-  void commit(std::function<void(absl::Status)> done);
+  void commit(const std::function<void(absl::Status)>& done);
 
  private:
   feedback::Log& log_;

@@ -33,7 +33,7 @@ constexpr std::array<std::pair<std::string_view, DataType>, 14> kTypes = {
      {"FP16", DataType::kReal},
      {"BF16", DataType::kReal}}};
 
-absl::Status wrong(std::string detail) {
+absl::Status wrong(const std::string& detail) {
   return base::invalid(detail, kTensorShape);
 }
 

@@ -23,7 +23,7 @@ size_t LatencyHistogram::bucket_of(uint64_t latency_ns) {
   }
   const auto power = static_cast<unsigned>(std::bit_width(latency_ns)) - 1;
   const uint64_t quarter = latency_ns >> (power - 2) & 3U;
-  return std::min<size_t>(4 * (power - kFirstPower) + quarter, kBuckets - 1);
+  return std::min<size_t>(size_t{4} * (power - kFirstPower) + quarter, kBuckets - 1);
 }
 
 uint64_t LatencyHistogram::upper_ns(size_t bucket) {
