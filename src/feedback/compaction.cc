@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/file_system.h"
+#include "base/hash.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "feedback/codec.h"
@@ -233,7 +234,7 @@ class Compaction {
   Compaction(LogAccess& log, const CompactOptions& options)
       : log_(log), core_(log.core()), options_(options) {}
 
-  absl::StatusOr<CompactedPart> run(table::Engine& engine);
+  absl::StatusOr<CompactedPart> run(const std::filesystem::path& csv);
 
  private:
   absl::Status find_segments();
@@ -425,26 +426,91 @@ absl::Status Compaction::write_csv(const std::filesystem::path& path) {
   return file->close();
 }
 
-absl::StatusOr<CompactedPart> Compaction::run(table::Engine& engine) {
+absl::StatusOr<CompactedPart> Compaction::run(const std::filesystem::path& csv) {
   log_.take_arrivals();
   TRY(find_segments());
-  std::filesystem::path csv = options_.output;
-  csv += ".csv";
-  absl::Status status = write_csv(csv);
-  if (status.ok()) {
-    status = table::csv_to_parquet(engine, csv, part_.schema, options_.output, options_.cancel);
-  }
-  (void)core_.options.files->remove(csv);
-  TRY(status);
+  TRY(write_csv(csv));
   return std::move(part_);
+}
+
+// Every log is made by Log::open, and what that makes gives this access.
+LogAccess& access(Log& log) {
+  return static_cast<LogAccess&>(log);
+}
+
+// The segment of the prediction that an outcome is joined to, if there is one.
+std::optional<uint32_t> segment_of(Core& core, std::string_view endpoint, std::string_view id,
+                                   std::vector<IndexEntry>& found) {
+  found.clear();
+  core.joiner.find(SegmentKind::kPredictions, fingerprint(endpoint_seed(endpoint), id), found);
+  if (found.empty()) {
+    return std::nullopt;
+  }
+  return counting_prediction(found).segment;
 }
 
 }  // namespace
 
+absl::StatusOr<CompactedPart> compact_to_csv(Log& log, const CompactOptions& options) {
+  return Compaction(access(log), options).run(options.output);
+}
+
 absl::StatusOr<CompactedPart> compact(Log& log, table::Engine& engine,
                                       const CompactOptions& options) {
-  // Every log is made by Log::open, and what that makes gives this access.
-  return Compaction(static_cast<LogAccess&>(log), options).run(engine);
+  base::FileSystem& files = *access(log).core().options.files;
+  std::filesystem::path csv = options.output;
+  csv += ".csv";
+  absl::StatusOr<CompactedPart> part = Compaction(access(log), options).run(csv);
+  if (part.ok()) {
+    const absl::Status status =
+        table::csv_to_parquet(engine, csv, part->schema, options.output, options.cancel);
+    if (!status.ok()) {
+      part = status;
+    }
+  }
+  (void)files.remove(csv);
+  return part;
+}
+
+absl::StatusOr<LateOutcomes> late_outcomes(Log& log, const std::string& endpoint, uint32_t after) {
+  access(log).take_arrivals();
+  Core& core = access(log).core();
+  LateOutcomes late{.through = after, .by_prediction = {}};
+  std::vector<IndexEntry> found;
+  for (const ClosedSegmentPtr& segment : core.segments.all_closed(SegmentKind::kOutcomes)) {
+    if (segment->header.number <= after) {
+      continue;
+    }
+    late.through = segment->header.number;
+    const auto& shares = segment->footer.shares;
+    if (std::none_of(shares.begin(), shares.end(),
+                     [&](const Footer::Share& share) { return share.endpoint == endpoint; })) {
+      continue;
+    }
+    TRY(SegmentScanner scanner, SegmentScanner::create(segment->file->text()));
+    Frame frame;
+    while (scanner.next(frame)) {
+      if (frame.type != FrameType::kOutcome) {
+        continue;
+      }
+      TRY(const OutcomeView outcome, decode_outcome(frame.payload));
+      if (outcome.endpoint != endpoint) {
+        continue;
+      }
+      if (const auto prediction = segment_of(core, endpoint, outcome.id, found)) {
+        ++late.by_prediction[*prediction];
+      }
+    }
+  }
+  return late;
+}
+
+absl::StatusOr<SegmentFacts> segment_facts(Log& log, uint32_t segment) {
+  TRY(const ClosedSegmentPtr found, access(log).core().segments.closed(segment));
+  const auto bytes = found->file->bytes();
+  return SegmentFacts{.name = segment_name(found->header.kind, segment, kClosedSuffix),
+                      .size_bytes = bytes.size(),
+                      .hash = base::content_hash(bytes).text()};
 }
 
 }  // namespace cromford::feedback

@@ -13,6 +13,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -77,6 +78,8 @@ class SegmentScanner {
 
   const SegmentHeader& header() const { return header_; }
   uint32_t seed() const { return seed_; }
+  // Goes on where a frame begins that stands behind those that were read.
+  void skip_to(uint64_t offset) { end_ = std::max(end_, offset); }
   // False at the end. A footer is a frame like others; what is behind it is not looked at.
   bool next(Frame& frame);
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/log.h"
@@ -156,6 +158,32 @@ std::vector<ClosedSegmentPtr> Segments::all_closed(SegmentKind kind) const {
     }
   }
   return segments;
+}
+
+std::vector<uint32_t> Segments::numbers(SegmentKind kind) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<uint32_t> numbers;
+  for (const auto& [number, segment] : closed_) {
+    if (segment->header.kind == kind) {
+      numbers.push_back(number);
+    }
+  }
+  for (const auto& [number, open] : open_) {
+    if (open.kind == kind) {
+      numbers.push_back(number);
+    }
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+absl::StatusOr<std::shared_ptr<const base::MappedFile>> Segments::map(uint32_t number) const {
+  const std::lock_guard lock(mutex_);
+  if (const auto closed = closed_.find(number); closed != closed_.end()) {
+    return closed->second->file;
+  }
+  // No frame stands at its end, so that the file is mapped anew.
+  return map_open(number, std::numeric_limits<uint64_t>::max());
 }
 
 absl::StatusOr<std::shared_ptr<const base::MappedFile>> Segments::map_open(uint32_t number,

@@ -118,6 +118,11 @@ class Segments {
   // Oldest first.
   std::vector<ClosedSegmentPtr> all_closed(SegmentKind kind) const;
 
+  // Of all segments of a kind, open ones too; ascending.
+  std::vector<uint32_t> numbers(SegmentKind kind) const;
+  // The file as it is now, of a closed segment or an open one. NOT_FOUND where it is gone.
+  absl::StatusOr<std::shared_ptr<const base::MappedFile>> map(uint32_t number) const;
+
   // NOT_FOUND where the segment is gone, DATA_LOSS where no whole frame stands there.
   absl::StatusOr<ReadFrame> read(uint32_t number, uint64_t offset) const;
 
