@@ -257,6 +257,10 @@ class App {
                                                 const std::string& endpoint,
                                                 const std::string& from, const std::string& to,
                                                 const std::string& format) = 0;
+  // Brings the dataset of the endpoint's log up to date (docs/feedback.md) at once.
+  virtual absl::StatusOr<base::Json> start_compaction(const Caller& caller,
+                                                      const std::string& project,
+                                                      const std::string& endpoint) = 0;
   // A prediction with its outcome.
   virtual absl::StatusOr<base::Json> prediction(const std::string& project,
                                                 const std::string& endpoint,

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/counters_stage.h"
+#include "app/endpoint_log.h"
 #include "app/evaluate_kind.h"
 #include "app/import_kind.h"
 #include "app/outcomes_kind.h"
@@ -82,6 +83,7 @@ absl::Status Factory::open() {
   context.runner->add(make_evaluate_kind(context));
   context.runner->add(make_score_kind(context));
   context.runner->add(make_outcomes_kind(context, registry_));
+  context.runner->add(make_compact_kind(context));
   context.runner->add(flow::make_pipeline_kind(*context.metadata, *context.runner, *context.clock,
                                                *context.ids, *steps_));
   TRY(open_log());
@@ -92,6 +94,7 @@ absl::Status Factory::open() {
   TRY(context.runner->start());
   sweeper_ = std::make_unique<Sweeper>(context);
   rounds_.start(context.options.round_interval);
+  log_upkeep_ = std::make_unique<LogUpkeep>(context);
   return absl::OkStatus();
 }
 
@@ -128,6 +131,7 @@ absl::Status Factory::open_log() {
 void Factory::stop() {
   shadows_.reset();
   rounds_.stop();
+  log_upkeep_.reset();
   sweeper_.reset();
   if (context_->runner != nullptr) {
     context_->runner->stop();

@@ -18,6 +18,7 @@
 #include "app/context.h"
 #include "app/deletion.h"
 #include "app/endpoint_host.h"
+#include "app/log_upkeep.h"
 #include "app/pipeline_steps.h"
 #include "app/queries.h"
 #include "app/resources.h"
@@ -141,6 +142,8 @@ class Factory final : public App {
   absl::StatusOr<Download> endpoint_log(const std::string& project, const std::string& endpoint,
                                         const std::string& from, const std::string& to,
                                         const std::string& format) override;
+  absl::StatusOr<base::Json> start_compaction(const Caller& caller, const std::string& project,
+                                              const std::string& endpoint) override;
   absl::StatusOr<base::Json> prediction(const std::string& project, const std::string& endpoint,
                                         const std::string& id) override;
 
@@ -209,6 +212,7 @@ class Factory final : public App {
   std::mutex engine_mutex_;
   std::unique_ptr<table::Engine> engine_;
   std::unique_ptr<Sweeper> sweeper_;
+  std::unique_ptr<LogUpkeep> log_upkeep_;
   std::atomic<uint64_t> note_count_{0};  // Put since the start.
   std::mutex deploy_mutex_;              // Endpoints are changed one at a time.
   base::Time started_at_;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "app/endpoint_log.h"
 #include "app/factory.h"
 #include "app/import_kind.h"
 #include "app/uploads.h"
@@ -217,6 +218,18 @@ absl::StatusOr<Download> Factory::endpoint_log(const std::string& project,
                   fmt::format("{}-log.{}", endpoint, format));
   (void)context_->files->remove(part);
   return download;
+}
+
+absl::StatusOr<base::Json> Factory::start_compaction(const Caller& caller,
+                                                     const std::string& project,
+                                                     const std::string& endpoint) {
+  if (!registry_.find(project, endpoint)) {
+    return no_such_endpoint(endpoint);
+  }
+  TRY(read_log_dataset(*context_, project, endpoint));
+  flow::NewJob job = compaction_job(project, endpoint);
+  job.request_id = caller.request_id;
+  return submit(std::move(job));
 }
 
 absl::StatusOr<base::Json> Factory::prediction(const std::string& project,

@@ -111,6 +111,20 @@ TEST_F(FeedbackTest, OutcomesComeFromAFile) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("row 1 has no value")));
 }
 
+TEST_F(FeedbackTest, TheLogIsKeptAsLongAsConfigured) {
+  predict(R"({"rows":[{"distance":600}],"ids":["old"]})");
+  ASSERT_OK(context().log->seal());
+  clock_.advance(std::chrono::hours(2));
+  predict(R"({"rows":[{"distance":600}],"ids":["new"]})");
+  ASSERT_OK(context().log->seal());
+  apply_retention(*context().log, {});
+  EXPECT_OK(factory().prediction("default", "late", "old"));
+  apply_retention(*context().log, {.age = std::chrono::hours(1)});
+  EXPECT_THAT(factory().prediction("default", "late", "old"),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("old")));
+  EXPECT_OK(factory().prediction("default", "late", "new"));
+}
+
 TEST_F(FeedbackTest, WhatIsUnknownIsNamed) {
   EXPECT_THAT(tell(R"({"outcomes":[]})", "other"),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("other")));

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "app/dataset_files.h"
+#include "app/dataset_version.h"
+#include "app/endpoint_log.h"
 #include "app/resources.h"
 #include "app/uploads.h"
 #include "base/name.h"
@@ -14,8 +16,6 @@
 #include "ingest/check.h"
 #include "table/engine.h"
 #include "table/manifest.h"
-#include "table/profile.h"
-#include "table/profile_builder.h"
 #include "table/sandbox.h"
 
 namespace cromford::app {
@@ -76,6 +76,16 @@ std::string display_name(const base::Json& payload) {
   return payload.value("source_name", std::string());
 }
 
+// The dataset of an endpoint's log has no other rows than the log's.
+absl::Status check_not_a_log(const Versioned& newest) {
+  TRY(const base::Json body, body_of(newest.document));
+  return is_log_version(body)
+             ? base::refused(fmt::format("dataset '{}' is the log of endpoint '{}'", newest.name,
+                                         body.value("endpoint", std::string())),
+                             "import under another name")
+             : absl::OkStatus();
+}
+
 class ImportKind final : public flow::JobKind {
  public:
   explicit ImportKind(Context& context) : context_(context) {}
@@ -96,7 +106,6 @@ class ImportKind final : public flow::JobKind {
   // The newest version, or nothing when this import makes the first one.
   absl::StatusOr<std::optional<Versioned>> newest(const std::string& project,
                                                   const std::string& dataset) const;
-  absl::Status take_objects(table::Manifest& manifest, const std::filesystem::path& work_dir) const;
   absl::StatusOr<VersionBodies> make_version(const table::Manifest& fresh,
                                              const std::string& project, int64_t version) const;
   absl::Status append_to_parent(table::Manifest& manifest, const std::string& project,
@@ -138,10 +147,11 @@ absl::StatusOr<flow::WorkerSpec> ImportKind::prepare(const flow::Job& job,
     input["inputs"].push_back(
         {{"path", path}, {"name", std::filesystem::path(path).filename().string()}});
   }
-  if (payload.value("append", false)) {
-    TRY(const std::optional<Versioned> parent,
-        newest(job.project, payload.value("dataset", std::string())));
-    if (parent.has_value()) {
+  TRY(const std::optional<Versioned> parent,
+      newest(job.project, payload.value("dataset", std::string())));
+  if (parent.has_value()) {
+    TRY(check_not_a_log(*parent));
+    if (payload.value("append", false)) {
       TRY(const table::Manifest manifest, read_manifest(context_, *parent));
       TRY(const table::StoredTable stored, stored_table(context_, manifest));
       input["append_to"] = stored_table_json(stored);
@@ -153,112 +163,22 @@ absl::StatusOr<flow::WorkerSpec> ImportKind::prepare(const flow::Job& job,
                           .memory_limit_bytes = context_.options.limits.job_memory_bytes};
 }
 
-absl::Status ImportKind::take_objects(table::Manifest& manifest,
-                                      const std::filesystem::path& work_dir) const {
-  std::vector<std::string> objects;
-  objects.reserve(manifest.parts.size() + 2);
-  for (const table::ManifestPart& part : manifest.parts) {
-    objects.push_back(part.object);
-  }
-  objects.push_back(manifest.profile_object);
-  objects.push_back(manifest.quarantine_object);
-  for (const std::string& object : objects) {
-    const std::filesystem::path file = work_dir / object;
-    if (object.empty()) {
-      continue;
-    }
-    if (!context_.files->exists(file)) {
-      // Taken over before a crash, or gone.
-      TRY(const base::ContentHash expected, base::parse_content_hash(object));
-      TRY(const bool stored, context_.objects->contains(expected));
-      if (!stored) {
-        return base::damaged(fmt::format("the part {} of the import is missing", object),
-                             "import the rows once more");
-      }
-      continue;
-    }
-    TRY(const base::ContentHash hash, context_.objects->put_file(file, store::Take::kMove));
-    if (hash.text() != object) {
-      return base::damaged(fmt::format("object {} changed while it was stored", object));
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::Status ImportKind::append_to_parent(table::Manifest& manifest, const std::string& project,
                                           int64_t parent_version) const {
   TRY(const Versioned parent,
       find_version(context_, "dataset", project, manifest.dataset, std::to_string(parent_version)));
   TRY(const table::Manifest earlier, read_manifest(context_, parent));
-  TRY(const base::ContentHash earlier_hash, base::parse_content_hash(earlier.profile_object));
-  TRY(const base::MappedFile earlier_profile, context_.objects->open(earlier_hash));
-  TRY(const base::ContentHash fresh_hash, base::parse_content_hash(manifest.profile_object));
-  TRY(const base::MappedFile fresh_profile, context_.objects->open(fresh_hash));
-  TRY(const base::Json earlier_json, base::parse_json(earlier_profile.text()));
-  TRY(const base::Json fresh_json, base::parse_json(fresh_profile.text()));
-  TRY(const table::Profile first, table::profile_from_json(earlier_json));
-  TRY(const table::Profile second, table::profile_from_json(fresh_json));
-  TRY(table::ProfileBuilder builder, table::ProfileBuilder::resume(earlier.schema, first));
-  TRY(const table::ProfileBuilder later, table::ProfileBuilder::resume(manifest.schema, second));
-  TRY(builder.merge(later));
-  TRY(const base::ContentHash profile,
-      context_.objects->put_bytes(base::dump_json(table::to_json(builder.finish()))));
+  TRY(const std::string profile,
+      merged_profile(context_, {{earlier.schema, earlier.profile_object},
+                                {manifest.schema, manifest.profile_object}}));
   manifest.parts.insert(manifest.parts.begin(), earlier.parts.begin(), earlier.parts.end());
   manifest.parents = {version_name(manifest.dataset, parent_version)};
   manifest.append = true;
   manifest.row_count += earlier.row_count;
   manifest.size_bytes += earlier.size_bytes;
   manifest.content_hash = table::combined_hash(manifest.schema, manifest.parts);
-  manifest.profile_object = profile.text();
+  manifest.profile_object = profile;
   return absl::OkStatus();
-}
-
-base::Json check_json(const table::CheckResult& check) {
-  return {{"check", check.check},
-          {"column", check.column},
-          {"on_fail", check.on_fail},
-          {"failed_rows", check.failed_rows},
-          {"passed", check.passed}};
-}
-
-base::Json version_json(const table::Manifest& manifest, const std::string& manifest_object) {
-  base::Json checks = base::Json::array();
-  for (const table::CheckResult& check : manifest.checks) {
-    checks.push_back(check_json(check));
-  }
-  base::Json sources = base::Json::array();
-  for (const table::ImportedSource& source : manifest.sources) {
-    base::Json notes = base::Json::array();
-    for (const table::ImportedSource::Note& note : source.notes) {
-      notes.push_back({{"column", note.column}, {"text", note.text}, {"warning", note.warning}});
-    }
-    sources.push_back({{"name", source.name},
-                       {"bytes", source.size_bytes},
-                       {"hash", source.hash},
-                       {"format", source.format},
-                       {"encoding", source.encoding},
-                       {"delimiter", source.delimiter},
-                       {"notes", std::move(notes)}});
-  }
-  base::Json objects = {manifest_object, manifest.profile_object};
-  for (const table::ManifestPart& part : manifest.parts) {
-    objects.push_back(part.object);
-  }
-  if (!manifest.quarantine_object.empty()) {
-    objects.push_back(manifest.quarantine_object);
-  }
-  return {{"row_count", manifest.row_count},
-          {"column_count", manifest.schema.columns.size()},
-          {"size_bytes", manifest.size_bytes},
-          {"content_hash", manifest.content_hash},
-          {"schema", schema_json(manifest.schema)},
-          {"checks", std::move(checks)},
-          {"quarantine", {{"row_count", manifest.quarantined_count}}},
-          {"parents", manifest.parents},
-          {"sources", std::move(sources)},
-          {"query", manifest.query},
-          {"append", manifest.append},
-          {"internal", {{"manifest", manifest_object}, {"objects", std::move(objects)}}}};
 }
 
 // An append may only follow the version that its rows were checked against.
@@ -314,13 +234,13 @@ absl::StatusOr<std::string> ImportKind::finish(const flow::Job& job, std::string
                             ? manifest.row_count == 0
                             : body.value("content_hash", std::string()) == manifest.content_hash;
       if (same && !manifest.append && !verified_table(context_, *latest).ok()) {
-        TRY(take_objects(manifest, work_dir));  // Puts the damaged parts back.
+        TRY(take_objects(context_, manifest, work_dir));  // Puts the damaged parts back.
       }
       answer["unchanged"] = same;
       version = same ? latest->version : 0;
     }
     if (version == 0) {
-      TRY(take_objects(manifest, work_dir));
+      TRY(take_objects(context_, manifest, work_dir));
       TRY(version, commit_version(context_, {.kind = "dataset",
                                              .project = job.project,
                                              .name = dataset,

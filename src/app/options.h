@@ -30,6 +30,7 @@ struct Options {
   size_t prediction_threads = 16;           // How many threads will answer predictions, at most.
   feedback::Durability durability = feedback::Durability::kKernel;
   feedback::FullDisk full_disk = feedback::FullDisk::kAnswer;
+  feedback::Retention log_retention = {};  // Of the log's segments; 0: kept for ever.
 };
 
 }  // namespace cromford::app

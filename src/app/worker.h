@@ -21,6 +21,7 @@ int worker_main(std::string_view kind);
 
 // The kinds; each takes its input's JSON and gives its result's JSON.
 absl::StatusOr<std::string> import_rows(std::string_view input, flow::WorkerContext& context);
+absl::StatusOr<std::string> compact_log(std::string_view input, flow::WorkerContext& context);
 absl::StatusOr<std::string> train_model(std::string_view input, flow::WorkerContext& context);
 absl::StatusOr<std::string> evaluate_model(std::string_view input, flow::WorkerContext& context);
 absl::StatusOr<std::string> query_rows(std::string_view input, flow::WorkerContext& context);

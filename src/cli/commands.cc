@@ -318,6 +318,9 @@ std::vector<Command> endpoint_commands() {
          "a month"}},
        {},
        endpoint_log},
+      one_word("endpoint compact", "bring the dataset NAME-log up to date",
+               {"NAME", WordKind::kEndpoint},
+               {{"endpoint compact late", "then: dataset rows late-log"}}, endpoint_compact),
       one_word(
           "endpoint delete", "stop serving a name", {"NAME", WordKind::kEndpoint},
           {{"endpoint delete late", "asks first"}, {"--yes endpoint delete late", "for scripts"}},

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "cli/handlers.h"
+#include "cli/job_watch.h"
 #include "cli/json_fields.h"
 #include "cli/names.h"
 #include "cli/transfer.h"
@@ -189,6 +190,26 @@ absl::Status endpoint_log(const Invocation& call, Session& session) {
     session.output().document(base::Json::object({{"file", file}, {"size_bytes", *bytes}}));
     session.output().line(fmt::format("{}\t{}", file, bytes_cell(*bytes).shown));
   }
+  return absl::OkStatus();
+}
+
+absl::Status endpoint_compact(const Invocation& call, Session& session) {
+  const std::string name = call.positional(0);
+  TRY(base::check_name("endpoint", name));
+  const absl::StatusOr<base::Json> started =
+      session.post(path_of(name) + ":compact", base::Json::object());
+  if (!started.ok()) {
+    return with_nearest_name(started.status(), session, "endpoints", name);
+  }
+  TRY(const base::Json job, wait_for_job(session, *started, {.what = "compacting"}));
+  const base::Json& result = field(job, "result");
+  session.output().document(job);
+  Facts facts;
+  facts.add("dataset",
+            fmt::format("{}@{}", text_field(result, "dataset"), text_field(result, "version")));
+  facts.add("rows written", count_cell(integer_field(result, "rows_written").value_or(0)));
+  facts.add("rows left", count_cell(integer_field(result, "rows_left").value_or(0)));
+  session.output().facts(facts);
   return absl::OkStatus();
 }
 

@@ -46,6 +46,7 @@ absl::Status endpoint_split(const Invocation& call, Session& session);
 absl::Status endpoint_promote(const Invocation& call, Session& session);
 absl::Status endpoint_log(const Invocation& call, Session& session);
 absl::Status outcome_add(const Invocation& call, Session& session);
+absl::Status endpoint_compact(const Invocation& call, Session& session);
 absl::Status endpoint_rollback(const Invocation& call, Session& session);
 absl::Status endpoint_delete(const Invocation& call, Session& session);
 

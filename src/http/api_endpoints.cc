@@ -60,6 +60,12 @@ absl::Status endpoint_log(app::App& app, Request& request, Response& response) {
   return answer_file(response, download);
 }
 
+absl::Status compact(app::App& app, Request& request, Response& response) {
+  TRY(check_no_arguments(request));
+  TRY(const base::Json job, app.start_compaction(caller(request), project(request), name(request)));
+  return answer_job(request, response, job);
+}
+
 absl::Status split(app::App& app, Request& request, Response& response) {
   TRY(const app::IfMatch tag, if_match(request));
   TRY(const base::Json body, json_object(request.body));
@@ -135,6 +141,7 @@ void add_endpoint_handlers(const ApiSurroundings& api, Handlers& handlers) {
   });
   add("put_endpoint_policy", put_policy);
   add("get_endpoint_log", endpoint_log);
+  add("compact_endpoint_log", compact);
   add("import_outcomes", import_outcomes);
   add("get_prediction", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const base::Json document,

@@ -147,6 +147,7 @@ constexpr auto kRoutes = std::to_array<Route>({
     predict(CROMFORD_ENDPOINTS "/{name}:outcomes", "add_outcomes"),
     upload(CROMFORD_ENDPOINTS "/{name}/outcomes", "import_outcomes", "format source_name"),
     get(CROMFORD_ENDPOINTS "/{name}/log", "get_endpoint_log", "from to format"),
+    creating(verb(CROMFORD_ENDPOINTS "/{name}:compact", "compact_endpoint_log")),
     get(CROMFORD_ENDPOINTS "/{name}/predictions/{prediction_id}", "get_prediction"),
     predict(CROMFORD_ENDPOINTS "/{name}:predict", "predict", "unknown"),
 

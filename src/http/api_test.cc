@@ -144,6 +144,7 @@ TEST_F(ApiTest, EachRouteReachesItsUseCase) {
       {"GET", "/pipelines/p/history", "", 200, "history default p"},
       {"GET", "/endpoints/e/log?from=2001-02-01&format=csv", "", 200,
        "log_of default e 2001-02-01  csv"},
+      {"POST", "/endpoints/e:compact", "", 202, "compact default e"},
       {"POST", "/endpoints/e:outcomes", "{}", 200, "outcomes default e"},
       {"GET", "/endpoints/e/predictions/a%20b", "", 200, "prediction default e a b"},
       {"GET", "/jobs", "", 200, "list_jobs default"},

@@ -202,6 +202,10 @@ class FakeApp final : public app::App {
     return downloaded(note("log_of", p, n, from + " " + to, format));
   }
   Answer check_endpoint(Text p, Text n) override { return note("check", p, n); }
+  Answer start_compaction(const app::Caller& c, Text p, Text n) override {
+    caller = c;
+    return note("compact", p, n);
+  }
   Answer prediction(Text p, Text n, Text id) override { return note("prediction", p, n, id); }
   absl::StatusOr<std::string> open_inference_metadata(std::string_view m,
                                                       std::string_view v) override {

@@ -4,7 +4,9 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
+#include <utility>
 
 #include "base/file_system.h"
 #include "base/limits.h"
@@ -22,6 +24,9 @@ constexpr uint64_t kUploadBytesMin = uint64_t{1} << 20;
 constexpr uint64_t kJobMemoryMin = uint64_t{64} << 20;
 constexpr uint64_t kQueryMemoryMin = uint64_t{16} << 20;
 constexpr uint64_t kFileBytesMax = uint64_t{1} << 20;
+// Below, what is logged would go before it is of use: outcomes come hours and days later.
+constexpr std::chrono::seconds kLogAgeMin = std::chrono::hours(1);
+constexpr uint64_t kLogBytesMin = uint64_t{256} << 20;
 
 absl::Status at(const YAML::Node& node, std::string_view key, std::string_view wanted) {
   return base::invalid(fmt::format("line {}, {}: expected {}", node.Mark().line + 1, key, wanted));
@@ -122,11 +127,73 @@ absl::Status read_jobs(const YAML::Node& jobs, Config& config) {
   return absl::OkStatus();
 }
 
+absl::Status read_age(const YAML::Node& node, std::string_view key, std::chrono::seconds least,
+                      std::chrono::seconds& value) {
+  std::string text;
+  TRY(read_value(node, key, "a duration such as 90d", text));
+  const absl::StatusOr<std::chrono::nanoseconds> parsed = base::parse_duration(text);
+  if (!parsed.ok()) {
+    return at(node, key, "a duration such as 90d");
+  }
+  value = std::chrono::duration_cast<std::chrono::seconds>(*parsed);
+  return value >= least
+             ? absl::OkStatus()
+             : at(node, key, fmt::format("a duration from {}", base::format_duration(least)));
+}
+
+template <typename T>
+absl::Status read_word(const YAML::Node& node, std::string_view key,
+                       const std::vector<std::pair<std::string, T>>& words, T& value) {
+  std::vector<std::string> known;
+  for (const auto& [word, meaning] : words) {
+    known.push_back(word);
+  }
+  const std::string wanted = fmt::format("{}", fmt::join(known, " or "));
+  std::string text;
+  TRY(read_value(node, key, wanted, text));
+  for (const auto& [word, meaning] : words) {
+    if (word == text) {
+      value = meaning;
+      return absl::OkStatus();
+    }
+  }
+  return at(node, key, wanted);
+}
+
+absl::Status read_log(const YAML::Node& log, Config& config) {
+  static const std::vector<std::string> kKnown = {"durability", "full_disk", "age_max", "size_max"};
+  if (!log.IsMap()) {
+    return at(log, "log", "a map of durability, full_disk, age_max, size_max");
+  }
+  std::set<std::string> seen;
+  for (const auto& entry : log) {
+    TRY(const std::string key, key_of(entry.first, seen));
+    if (key == "durability") {
+      TRY(read_word(
+          entry.second, "log.durability",
+          {{"kernel", feedback::Durability::kKernel}, {"fsync", feedback::Durability::kDisk}},
+          config.log.durability));
+    } else if (key == "full_disk") {
+      TRY(read_word(
+          entry.second, "log.full_disk",
+          {{"answer", feedback::FullDisk::kAnswer}, {"refuse", feedback::FullDisk::kRefuse}},
+          config.log.full_disk));
+    } else if (key == "age_max") {
+      TRY(read_age(entry.second, "log.age_max", kLogAgeMin, config.log.retention.age));
+    } else if (key == "size_max") {
+      TRY(read_size(entry.second, "log.size_max", kLogBytesMin, config.log.retention.bytes));
+    } else {
+      return unknown_key(entry.first, key, kKnown);
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status read_key(const std::string& key, const YAML::Node& name, const YAML::Node& value,
                       const std::filesystem::path& directory, Config& config) {
   static const std::vector<std::string> kKnown = {
-      "listen", "token_file", "host_names",        "http_threads",
-      "jobs",   "upload_max", "allow_private_urls"};
+      "listen", "token_file", "host_names", "http_threads",
+      "jobs",   "log",        "upload_max", "allow_private_urls"};
   if (key == "listen") {
     TRY(read_value(value, key, "HOST:PORT", config.listen));
     return base::annotate(http::check_listen(config.listen),
@@ -146,6 +213,9 @@ absl::Status read_key(const std::string& key, const YAML::Node& name, const YAML
   }
   if (key == "jobs") {
     return read_jobs(value, config);
+  }
+  if (key == "log") {
+    return read_log(value, config);
   }
   if (key == "upload_max") {
     return read_size(value, key, kUploadBytesMin, config.limits.upload_bytes);

@@ -7,6 +7,7 @@
 //   token_file: /etc/cromford/token        # needed to listen on more than this machine
 //   host_names: [factory.example.org]
 //   jobs: {at_once: 2, memory: 4GiB}
+//   log: {durability: fsync, full_disk: refuse, age_max: 90d, size_max: 100GiB}
 //   allow_private_urls: false
 //
 // Thread safety: values.
@@ -20,8 +21,16 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "feedback/log.h"
 
 namespace cromford::main_program {
+
+// What `app::Options` says of the log of predictions and outcomes.
+struct LogConfig {
+  feedback::Durability durability = feedback::Durability::kKernel;
+  feedback::FullDisk full_disk = feedback::FullDisk::kAnswer;
+  feedback::Retention retention;
+};
 
 struct Config {
   std::string listen = "127.0.0.1:7040";
@@ -29,6 +38,7 @@ struct Config {
   std::vector<std::string> host_names;
   int http_threads = 0;  // 0: one for each core, at most four.
   base::Limits limits;
+  LogConfig log;
   bool allow_private_urls = false;
 };
 

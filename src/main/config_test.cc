@@ -18,6 +18,10 @@ TEST(ConfigTest, AnEmptyFileGivesTheDefaults) {
   ASSERT_OK_AND_ASSIGN(const Config config, parse_config("", "."));
   EXPECT_EQ(config.listen, "127.0.0.1:7040");
   EXPECT_FALSE(config.allow_private_urls);
+  EXPECT_EQ(config.log.durability, feedback::Durability::kKernel);
+  EXPECT_EQ(config.log.full_disk, feedback::FullDisk::kAnswer);
+  EXPECT_EQ(config.log.retention.age.count(), 0);
+  EXPECT_EQ(config.log.retention.bytes, 0U);
   EXPECT_OK(check_exposure(config));
 }
 
@@ -31,6 +35,7 @@ token_file: token
 host_names: [factory.example.org]
 http_threads: 3
 jobs: {at_once: 4, memory: 2GiB, query_memory: 256MiB}
+log: {durability: fsync, full_disk: refuse, age_max: 90d, size_max: 100GiB}
 upload_max: 10GiB
 allow_private_urls: true
 )",
@@ -39,6 +44,10 @@ allow_private_urls: true
   EXPECT_EQ(config.limits.jobs_at_once, 4);
   EXPECT_EQ(config.limits.job_memory_bytes, uint64_t{2} << 30);
   EXPECT_EQ(config.limits.upload_bytes, uint64_t{10} << 30);
+  EXPECT_EQ(config.log.durability, feedback::Durability::kDisk);
+  EXPECT_EQ(config.log.full_disk, feedback::FullDisk::kRefuse);
+  EXPECT_EQ(config.log.retention.age, std::chrono::hours(90 * 24));
+  EXPECT_EQ(config.log.retention.bytes, uint64_t{100} << 30);
   EXPECT_OK(check_exposure(config));
 }
 
@@ -64,6 +73,13 @@ TEST(ConfigTest, ValuesThatCannotBeMeantAreRefused) {
       {"jobs: {query_memory: 1B}", "jobs.query_memory: expected a size from 16.0 MiB"},
       {"jobs: {at_once: 1, at_once: 2}", "the key 'at_once' stands twice"},
       {"listen: 127.0.0.1:1\nlisten: 127.0.0.1:2", "line 2: the key 'listen' stands twice"},
+      {"log: fsync", "line 1, log: expected a map of durability"},
+      {"log: {durability: disk}", "line 1, log.durability: expected kernel or fsync"},
+      {"log: {full_disk: panic}", "log.full_disk: expected answer or refuse"},
+      {"log: {age_max: 90}", "log.age_max: expected a duration such as 90d"},
+      {"log: {age_max: 5m}", "log.age_max: expected a duration from 1h"},
+      {"log: {size_max: 1MiB}", "log.size_max: expected a size from 256.0 MiB"},
+      {"log: {durabilty: fsync}", "there is no key 'durabilty' (did you mean 'durability'?)"},
       {"listen: bogus", "line 1, listen: 'bogus' is not an address"},
       {"{a: b}: 1", "line 1: a key must be a word"},
       {"token_file: /etc/passwd", "/etc/passwd holds more than one word"},

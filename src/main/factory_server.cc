@@ -142,7 +142,10 @@ absl::StatusOr<std::unique_ptr<FactoryServer>> FactoryServer::start(
                         // A command that hosts the factory for a moment counts when it ends.
                         .round_interval = std::chrono::seconds(stay == Stay::kServer ? 60 : 0),
                         // Each loop, and as many threads again for what takes longer.
-                        .prediction_threads = 2 * static_cast<size_t>(loop_threads(config))}));
+                        .prediction_threads = 2 * static_cast<size_t>(loop_threads(config)),
+                        .durability = config.log.durability,
+                        .full_disk = config.log.full_disk,
+                        .log_retention = config.log.retention}));
   auto running = std::make_unique<Running>(std::move(app), new_token());
   TRY(running->listen(config));
   return std::unique_ptr<FactoryServer>(std::move(running));

@@ -135,6 +135,31 @@ class FeedbackTest(FactoryTest):
         self.refused(5, "outcome", "add", "early", landed)
         self.refused(5, "outcome", "add", "late", self.folder / "nowhere.csv")
 
+    def test_the_log_is_a_dataset_to_train_on(self):
+        self.deploy()
+        server = self.server()
+        chance = random.Random(5)
+        rows = [{"origin": chance.choice(["ORD", "DFW"]), "distance": chance.randint(100, 2500)} for _ in range(400)]
+        ids = [f"f{i}" for i in range(len(rows))]
+        self.assertEqual(server.request("POST", ENDPOINT + ":predict", {"rows": rows, "ids": ids}).status, 200)
+        told = [{"id": name, "value": row["origin"] == "ORD"} for name, row in zip(ids, rows)]
+        self.assertEqual(server.request("POST", ENDPOINT + ":outcomes", {"outcomes": told[:300]}).status, 200)
+        result = self.command_json("endpoint", "compact", "late")["result"]
+        self.assertEqual((result["dataset"], result["version"], result["rows_written"], result["rows_left"]), ("late-log", 1, 400, 0))
+        self.assertTrue(self.command_json("endpoint", "compact", "late")["result"]["unchanged"])
+        self.assertEqual(server.request("POST", ENDPOINT + ":outcomes", {"outcomes": told}).status, 200)
+        self.assertEqual(self.command_json("endpoint", "compact", "late")["result"]["version"], 2)
+        known = self.command_json("dataset", "rows", "late-log", "--where", "outcome is not null", "--limit", "1000")["rows"]
+        self.assertEqual(len(known), 400)
+        shown = self.command_json("dataset", "show", "late-log")
+        self.assertIn("late-log@1", shown["parents"])
+        self.assertTrue(shown["sources"][0]["name"].startswith("predictions-"))
+        ignored = [w for c in ("id", "value", "probability", "variant", "model", "endpoint") for w in ("--ignore", c)]
+        self.command("train", "late-log", "--target", "outcome", "--model", "learnt", "--trials", "2", *ignored)
+        self.assertEqual(self.command_json("model", "show", "learnt")["target"], "outcome")
+        self.assertIn("is the log of", self.refused(3, "dataset", "add", "late-log", self.write("x.csv", "a\n1\n")))
+        self.refused(5, "endpoint", "compact", "early")
+
     def test_kill_9_loses_nothing_that_was_acknowledged(self):
         self.deploy()
         chance = random.Random(7)
