@@ -303,8 +303,11 @@ bool parse_time_of_day(std::string_view text, int64_t& microseconds) {
   int minutes = 0;
   int seconds = 0;
   int64_t fraction = 0;
-  if (!take_number(text, at, 1, 2, hours) || at >= text.size() || text[at] != ':' ||
-      !take_number(text, ++at, 2, 2, minutes)) {
+  if (!take_number(text, at, 1, 2, hours) || at >= text.size() || text[at] != ':') {
+    return false;
+  }
+  ++at;
+  if (!take_number(text, at, 2, 2, minutes)) {
     return false;
   }
   if (at < text.size() && text[at] == ':') {

@@ -35,7 +35,7 @@ absl::Status csv_to_parquet(Engine& engine, const std::filesystem::path& csv, co
       quote_text(csv.string()), kLineBytesMax, 2 * kLineBytesMax, base::join(columns, ", "),
       quote_text(temporary.string()));
   TRY(duck::Connection connection, duck::connect(engine));
-  const absl::Status written = connection.run(sql, cancel).status();
+  absl::Status written = connection.run(sql, cancel).status();
   std::error_code error;
   if (!written.ok()) {
     std::filesystem::remove(temporary, error);

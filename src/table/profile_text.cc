@@ -13,7 +13,7 @@ constexpr size_t kTrackedMax = 2048;
 constexpr size_t kTrackedKeep = 256;
 // Longer texts are not followed one by one once there are too many to count all.
 constexpr size_t kTrackedBytes = 128;
-constexpr size_t kExactBytesMax = 256 * 1024;
+constexpr size_t kExactBytesMax = size_t{256} * 1024;
 constexpr size_t kPatternsMax = 128;
 constexpr size_t kPatternsKeep = 64;
 constexpr size_t kPatternBytes = 32;
