@@ -12,6 +12,7 @@
 #include "app/import_kind.h"
 #include "app/outcomes_kind.h"
 #include "app/pipeline_steps.h"
+#include "app/quality_stage.h"
 #include "app/resources.h"
 #include "app/train_kind.h"
 #include "app/uploads.h"
@@ -103,6 +104,7 @@ void Factory::add_stages() {
   host_.on_publish(
       [stage = counters.get()](const serve::Endpoint& endpoint) { stage->watch(endpoint); });
   rounds_.add(std::move(counters));
+  rounds_.add(std::make_unique<QualityStage>(*context_));
 }
 
 absl::Status Factory::open_log() {

@@ -1,6 +1,7 @@
 #include "monitor/loss_change.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -38,8 +39,12 @@ void LossChange::observe(double loss, base::Time at) {
   ++rows_;
   if (tolerated_ == 0) {
     first_sum_ += loss;
+    first_squares_ += loss * loss;
     if (rows_ == kFirstRows) {
-      tolerated_ = tolerated_from(first_sum_ / kFirstRows);
+      // What so few rows say is itself uncertain: two standard errors are left to chance.
+      const double mean = first_sum_ / kFirstRows;
+      const double variance = std::max(0.0, first_squares_ / kFirstRows - mean * mean);
+      tolerated_ = tolerated_from(mean + 2 * std::sqrt(variance / kFirstRows));
     }
     return;
   }
@@ -68,6 +73,7 @@ double LossChange::evidence() const {
 base::Json LossChange::to_json() const {
   return {{"tolerated", tolerated_},
           {"first_sum", first_sum_},
+          {"first_squares", first_squares_},
           {"rows", rows_},
           {"bets", bets_},
           {"began_at", time_or_null(began_at_)},
@@ -79,6 +85,7 @@ absl::StatusOr<LossChange> LossChange::from_json(const base::Json& json) {
     LossChange change;
     change.tolerated_ = json.at("tolerated").get<double>();
     change.first_sum_ = json.at("first_sum").get<double>();
+    change.first_squares_ = json.at("first_squares").get<double>();
     change.rows_ = json.at("rows").get<uint64_t>();
     change.bets_ = json.at("bets").get<std::array<double, kBets.size()>>();
     change.began_at_ = time_from(json.at("began_at"));

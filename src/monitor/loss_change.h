@@ -27,7 +27,7 @@ namespace cromford::monitor {
 class LossChange {
  public:
   // `usual`: the mean loss that was promised (measured when the version was tested); the tolerated
-  // one is a tenth more. Without it, the first thousand rows tell.
+  // one is a tenth more. Without it, the first thousand rows tell, with two standard errors on top.
   explicit LossChange(std::optional<double> usual = std::nullopt);
 
   // In any order of time, each row once. `loss` within 0 and 1.
@@ -49,6 +49,7 @@ class LossChange {
 
   double tolerated_ = 0;
   double first_sum_ = 0;
+  double first_squares_ = 0;
   uint64_t rows_ = 0;
   std::array<double, kBets.size()> bets_ = {1, 1, 1};
   std::optional<base::Time> began_at_;
