@@ -114,12 +114,17 @@ std::vector<uint64_t> without_unseen(std::span<const uint64_t> counts) {
 }
 
 // Fills what the test finds; leaves it unjudged without a reference.
-absl::Status test(const metric::BinPair& bins, const DriftOptions& options,
-                  DistributionDrift& out) {
+absl::Status test(const metric::BinPair& bins, const metric::DriftSettings& settings,
+                  const std::map<std::string, double>& ordinary, DistributionDrift& out) {
   if (total_of(bins.reference) == 0) {
     return absl::OkStatus();
   }
-  TRY(out.drift, metric::drift(bins, options.test));
+  metric::DriftSettings tolerant = settings;
+  if (const auto known = ordinary.find(out.name); known != ordinary.end()) {
+    tolerant.tolerated = std::max(tolerant.tolerated, known->second);
+  }
+  out.ordinary = tolerant.tolerated;
+  TRY(out.drift, metric::drift(bins, tolerant));
   out.judged = true;
   return absl::OkStatus();
 }
@@ -157,10 +162,12 @@ absl::StatusOr<DistributionDrift> compare_column(const model::Package& package, 
     out.unseen = share(current[layout.unseen_bin(column)], now);
     const std::vector<uint64_t> folded_reference = without_unseen(raw.reference);
     const std::vector<uint64_t> folded = without_unseen(raw.current);
-    TRY(test({.reference = folded_reference, .current = folded, .own_bins = 2}, options, out));
+    TRY(test({.reference = folded_reference, .current = folded, .own_bins = 2}, options.test,
+             options.ordinary.columns, out));
   } else {
-    TRY(test(raw, options, out));
+    TRY(test(raw, options.test, options.ordinary.columns, out));
     if (input.type != model::InputType::kText) {
+      out.below = share(raw.current[0], now);
       out.wasserstein = metric::wasserstein(raw, package.baseline().columns[column].edges);
     }
   }
@@ -184,7 +191,7 @@ absl::StatusOr<DistributionDrift> compare_series(const model::Package& package, 
   } else {
     out.name = package.target();
   }
-  TRY(test(bins, options, out));
+  TRY(test(bins, options.test, options.ordinary.prediction, out));
   if (out.judged) {
     out.wasserstein = metric::wasserstein(bins, edges);
     out.change = largest_change(
@@ -292,6 +299,8 @@ base::Json distribution_json(const DistributionDrift& each) {
           {"missing", each.missing},
           {"missing_before", each.missing_before},
           {"unseen", each.unseen},
+          {"below", each.below},
+          {"ordinary", each.ordinary},
           {"change", each.change}};
 }
 

@@ -12,6 +12,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,10 +25,18 @@
 
 namespace cromford::monitor {
 
+// How far single windows ordinarily are from the reference, by the name of the distribution: as
+// effects (metric/drift.h), which the test then tolerates. See drift_watch.h.
+struct OrdinaryEffects {
+  std::map<std::string, double> prediction = {};
+  std::map<std::string, double> columns = {};
+};
+
 struct DriftOptions {
   uint64_t rows_min = 1000;  // Below, nothing is said.
   double q = 0.05;           // The expected share of false alarms among the alarms, at most.
   metric::DriftSettings test = {};
+  OrdinaryEffects ordinary = {};
 };
 
 // The distribution of a column, or of one series of the prediction.
@@ -41,6 +50,8 @@ struct DistributionDrift {
   double missing = 0;         // Shares of the rows: in the window,
   double missing_before = 0;  // and in the reference.
   double unseen = 0;          // Categories that training never saw.
+  double below = 0;           // Numbers below all that training saw.
+  double ordinary = 0;        // The effect that the test tolerated.
   double wasserstein = 0;     // Of columns of numbers, in their unit; see metric/drift.h.
   std::string change;         // "500 to 1000: 12% before, now 31%": where it moved most.
 };

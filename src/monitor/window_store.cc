@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -41,6 +42,9 @@ std::string body_of(const std::string& endpoint, const StoredWindow& stored) {
                           {"length_s", window.length.count()},
                           {"shadow", stored.shadow},
                           {"rows", window.rows},
+                          {"errors", stored.errors},
+                          {"latency", stored.latency},
+                          {"latency_sum_ns", stored.latency_sum_ns},
                           {"counts", base::to_base64url(encode(window))}});
 }
 
@@ -50,7 +54,10 @@ absl::StatusOr<StoredWindow> read(const store::Document& document) {
   if (!counts) {
     return base::damaged(fmt::format("{} is damaged", store::describe(document.key)));
   }
-  StoredWindow stored{.shadow = body.value("shadow", false)};
+  StoredWindow stored{.shadow = body.value("shadow", false),
+                      .errors = body.value("errors", uint64_t{0}),
+                      .latency = body.value("latency", std::vector<uint64_t>()),
+                      .latency_sum_ns = body.value("latency_sum_ns", uint64_t{0})};
   TRY(stored.window, decode_window_counts(*counts));
   return stored;
 }
@@ -60,6 +67,17 @@ bool on_the_same_bins(const WindowCounts& a, const WindowCounts& b) {
 }
 
 }  // namespace
+
+absl::Status merge(const StoredWindow& other, StoredWindow& into) {
+  TRY(merge(other.window, into.window));
+  into.errors += other.errors;
+  into.latency_sum_ns += other.latency_sum_ns;
+  into.latency.resize(std::max(into.latency.size(), other.latency.size()));
+  for (size_t i = 0; i < other.latency.size(); ++i) {
+    into.latency[i] += other.latency[i];
+  }
+  return absl::OkStatus();
+}
 
 absl::Status WindowStore::add(const std::string& project, const std::string& endpoint,
                               std::span<const StoredWindow> windows) {
@@ -91,7 +109,7 @@ absl::Status WindowStore::add(const std::string& project, const std::string& end
               .revision = document.ok() ? document->revision : store::kMustNotExist};
       found = sums.emplace(key.name, std::move(sum)).first;
     }
-    TRY(merge(each.window, found->second.stored.window));
+    TRY(merge(each, found->second.stored));
   }
   std::vector<store::Write> writes;
   writes.reserve(sums.size());

@@ -26,7 +26,14 @@ namespace cromford::monitor {
 struct StoredWindow {
   WindowCounts window;
   bool shadow = false;  // Whether the version scored these rows without answering them.
+  uint64_t errors = 0;  // Requests that were refused or failed.
+  // Answered requests by how long they took, in the buckets of who counts them.
+  std::vector<uint64_t> latency = {};
+  uint64_t latency_sum_ns = 0;
 };
+
+// Adds the one to the other; INVALID_ARGUMENT as merge() of their counts.
+absl::Status merge(const StoredWindow& other, StoredWindow& into);
 
 struct Period {
   std::optional<base::Time> from = std::nullopt;

@@ -46,7 +46,7 @@ HourCounts* BinCounters::hour_of(Shard& shard, base::Time time) const {
 }
 
 void BinCounters::count(const model::RowBatch& batch, const model::Predictions& predictions,
-                        std::span<const base::Time> times, base::Time now) {
+                        std::span<const base::Time> times, base::Time now, uint64_t latency_ns) {
   Shard& shard = shards_[thread_number() % shard_count_];
   const std::scoped_lock lock(shard.mutex);
   shard.bins.resize(layout_.bins_per_row());
@@ -61,6 +61,10 @@ void BinCounters::count(const model::RowBatch& batch, const model::Predictions& 
       ++hour->counts[bin];
     }
     ++hour->rows;
+    if (row == 0) {
+      ++hour->latency.counts[LatencyHistogram::bucket_of(latency_ns)];
+      hour->latency.sum_ns += latency_ns;
+    }
   }
 }
 
@@ -77,6 +81,7 @@ std::vector<HourCounts> BinCounters::take_counts() {
         HourCounts copy = *last;
         std::ranges::fill(last->counts, 0);
         last->rows = 0;
+        last->latency = {};
         auto kept = shard.hours.extract(shard.last_hour);
         hours.swap(shard.hours);
         hours.emplace(shard.last_hour, std::move(copy));
@@ -91,6 +96,7 @@ std::vector<HourCounts> BinCounters::take_counts() {
           taken.try_emplace(hour.start, HourCounts{.start = hour.start}).first->second;
       sum.counts.resize(layout_.bin_count());
       sum.rows += hour.rows;
+      sum.latency += hour.latency;
       std::ranges::transform(hour.counts, sum.counts, sum.counts.begin(), std::plus());
     }
   }

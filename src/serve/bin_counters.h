@@ -21,13 +21,15 @@
 
 #include "base/clock.h"
 #include "model/package.h"
+#include "serve/traffic.h"
 
 namespace cromford::serve {
 
-// The rows whose event time lies in one hour.
+// The rows whose event time lies in one hour, and the requests that asked for them.
 struct HourCounts {
   base::Time start{};  // A whole hour, UTC.
   uint64_t rows = 0;
+  LatencyHistogram latency = {};      // Of requests; one counts where its first row does.
   std::vector<uint64_t> counts = {};  // On the package's bin_layout().
 };
 
@@ -36,9 +38,10 @@ class BinCounters {
   explicit BinCounters(std::shared_ptr<const model::Package> package);
 
   // Counts all rows of an answered batch. `times`: the event time of each row, or empty where all
-  // happened `now`. No allocation but for the first row of an hour.
+  // happened `now`. `latency_ns` is that of the request. No allocation but for the first row of an
+  // hour.
   void count(const model::RowBatch& batch, const model::Predictions& predictions,
-             std::span<const base::Time> times, base::Time now);
+             std::span<const base::Time> times, base::Time now, uint64_t latency_ns = 0);
 
   // What was counted since the last call, in order of time. Nothing is counted twice or lost.
   std::vector<HourCounts> take_counts();

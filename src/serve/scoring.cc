@@ -173,7 +173,7 @@ void count_answered(const PredictContext& context, const Endpoint& endpoint, Scr
                                    .latency_ns = latency_ns,
                                    .unseen = memory.lanes[v].predictions.unseen});
       variants[v].bins->count(memory.lanes[v].rows.batch(), memory.lanes[v].predictions,
-                              times_of_lane(memory, v), now);
+                              times_of_lane(memory, v), now, latency_ns);
     }
   }
   if (memory.ids.empty()) {  // A request without rows counts as one, too.

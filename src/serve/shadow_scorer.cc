@@ -120,7 +120,7 @@ void ShadowScorer::score(Work& work) {
   const auto latency_ns = static_cast<uint64_t>((clock_.monotonic() - start).count());
   work.counters->count(
       {.rows = work.rows.row_count(), .latency_ns = latency_ns, .unseen = predictions.unseen});
-  work.bins->count(work.rows.batch(), predictions, work.times, work.arrival);
+  work.bins->count(work.rows.batch(), predictions, work.times, work.arrival, latency_ns);
   if (log_ != nullptr) {
     if (const absl::Status status = log(work, predictions, latency_ns); !status.ok()) {
       base::log_warning("what a shadow answered is not logged",
