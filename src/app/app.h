@@ -204,6 +204,13 @@ class App {
                                                        const IfMatch& if_match) = 0;
   virtual absl::Status delete_endpoint(const std::string& project, const std::string& name,
                                        const IfMatch& if_match) = 0;
+  // What the windows of the endpoint say (app/monitoring.h); times as of endpoint_log, `window` as
+  // "1d", empty for the default.
+  virtual absl::StatusOr<base::Json> monitor_endpoint(const std::string& project,
+                                                      const std::string& name,
+                                                      const std::string& from,
+                                                      const std::string& to,
+                                                      const std::string& window) = 0;
   // A round of the endpoint at once, and what its stages found (app/rounds.h).
   virtual absl::StatusOr<base::Json> check_endpoint(const std::string& project,
                                                     const std::string& name) = 0;
@@ -265,6 +272,17 @@ class App {
   virtual absl::StatusOr<base::Json> prediction(const std::string& project,
                                                 const std::string& endpoint,
                                                 const std::string& id) = 0;
+
+  // --- alerts -----------------------------------------------------------------------------------
+  virtual absl::StatusOr<base::Json> list_alerts(const std::string& project,
+                                                 const ListRequest& request) = 0;
+  virtual absl::StatusOr<base::Json> alert(const std::string& project, const std::string& id) = 0;
+  virtual absl::StatusOr<base::Json> acknowledge_alert(const std::string& project,
+                                                       const std::string& id) = 0;
+  // `request` is {"until": time}: nothing is sent of it before.
+  virtual absl::StatusOr<base::Json> silence_alert(const std::string& project,
+                                                   const std::string& id,
+                                                   const base::Json& request) = 0;
 
   // --- pipelines ------------------------------------------------------------------------------
   virtual absl::StatusOr<base::Json> list_pipelines(const std::string& project,

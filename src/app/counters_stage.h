@@ -43,16 +43,24 @@ class CountersStage final : public RoundStage {
     int32_t version = 0;
     bool shadow = false;
     std::shared_ptr<serve::BinCounters> bins;
+    std::shared_ptr<serve::TrafficCounters> traffic;  // Null: somebody else counts its errors.
+    uint64_t errors = 0;                              // That were counted already.
   };
   struct Endpoint {
     std::vector<Watched> watched;
     std::vector<monitor::StoredWindow> taken;  // And not stored yet.
+    uint64_t refused = 0;                      // Requests that were counted already.
   };
 
-  // Takes the counts of all variants and lets those go that nobody can count on any more.
-  std::vector<monitor::StoredWindow> take(const EndpointName& name);
+  // The counts of a variant since the last time. Errors happen at no event time; they stand in the
+  // hour at which the clock of the endpoint is: `clock`.
+  static void take(Watched& watched, base::Time clock, std::vector<monitor::StoredWindow>& out);
+  // The same of all variants; lets those go that nobody can count on any more.
+  std::vector<monitor::StoredWindow> take_all(const EndpointName& name, base::Time clock);
+  // Requests that were refused before a version was chosen stand with the champion.
+  void take_refused(const serve::Endpoint& served, base::Time clock);
   // Stores what was taken, now or earlier; the number of rows.
-  absl::StatusOr<uint64_t> store(const EndpointName& name);
+  absl::StatusOr<uint64_t> store(const EndpointName& name, const serve::Endpoint* served);
 
   const Context& context_;
   monitor::WindowStore windows_;

@@ -150,6 +150,14 @@ absl::Status Factory::delete_endpoint(const std::string& project, const std::str
   return host_.remove(document.key, document.revision);
 }
 
+absl::StatusOr<base::Json> Factory::monitor_endpoint(const std::string& project,
+                                                     const std::string& name,
+                                                     const std::string& from, const std::string& to,
+                                                     const std::string& window) {
+  TRY(find_endpoint(*context_, project, name));
+  return monitoring_.show({.project = project, .endpoint = name}, from, to, window);
+}
+
 absl::StatusOr<base::Json> Factory::check_endpoint(const std::string& project,
                                                    const std::string& name) {
   TRY(find_endpoint(*context_, project, name));

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "app/alerts_stage.h"
 #include "app/counters_stage.h"
 #include "app/endpoint_log.h"
 #include "app/evaluate_kind.h"
@@ -42,6 +43,7 @@ Factory::Factory(std::unique_ptr<Context> context)
       predict_context_{
           .ids = *context_->ids, .clock = *context_->clock, .limits = context_->options.limits},
       host_(*context_, registry_),
+      monitoring_(*context_, registry_),
       rounds_(*context_, registry_),
       started_at_(context_->clock->now()) {}
 
@@ -96,6 +98,9 @@ absl::Status Factory::open() {
   sweeper_ = std::make_unique<Sweeper>(context);
   rounds_.start(context.options.round_interval);
   log_upkeep_ = std::make_unique<LogUpkeep>(context);
+  if (context.options.round_interval.count() > 0) {
+    sender_->start();
+  }
   return absl::OkStatus();
 }
 
@@ -105,6 +110,8 @@ void Factory::add_stages() {
       [stage = counters.get()](const serve::Endpoint& endpoint) { stage->watch(endpoint); });
   rounds_.add(std::move(counters));
   rounds_.add(std::make_unique<QualityStage>(*context_));
+  sender_ = std::make_unique<AlertSender>(*context_);
+  rounds_.add(std::make_unique<AlertsStage>(*context_, monitoring_, [this] { sender_->wake(); }));
 }
 
 absl::Status Factory::open_log() {
@@ -134,6 +141,9 @@ void Factory::stop() {
   shadows_.reset();
   rounds_.stop();
   log_upkeep_.reset();
+  if (sender_ != nullptr) {
+    sender_->stop();
+  }
   sweeper_.reset();
   if (context_->runner != nullptr) {
     context_->runner->stop();
@@ -149,6 +159,16 @@ absl::StatusOr<table::Engine*> Factory::query_engine() {
                                .temp_limit_bytes = context_->options.limits.temporary_bytes}));
   }
   return engine_.get();
+}
+
+base::Json Factory::alert_counts() const {
+  base::Json counts = base::Json::object();
+  for (const char* state : {"firing", "acknowledged"}) {
+    const auto page = context_->metadata->list(
+        {.kind = "alert", .filter = fmt::format("state = {}", state), .page_size = 1000});
+    counts[state] = page.ok() ? page->documents.size() : 0;
+  }
+  return counts;
 }
 
 base::Json Factory::status() {
@@ -167,6 +187,7 @@ base::Json Factory::status() {
   const absl::StatusOr<store::DocumentPage> endpoints =
       context_->metadata->list({.kind = "endpoint", .page_size = 1000});
   return {{"version", context_->options.version},
+          {"alerts", alert_counts()},
           {"started_at", base::format_time(started_at_)},
           {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(now - started_at_).count()},
           {"home", context_->home->root().string()},

@@ -14,16 +14,19 @@
 #include <string>
 #include <string_view>
 
+#include "app/alert_sender.h"
 #include "app/app.h"
 #include "app/context.h"
 #include "app/deletion.h"
 #include "app/endpoint_host.h"
 #include "app/log_upkeep.h"
+#include "app/monitoring.h"
 #include "app/pipeline_steps.h"
 #include "app/queries.h"
 #include "app/resources.h"
 #include "app/rounds.h"
 #include "base/limits.h"
+#include "monitor/alerts.h"
 #include "serve/predict_json.h"
 #include "serve/registry.h"
 #include "serve/shadow_scorer.h"
@@ -111,6 +114,9 @@ class Factory final : public App {
                                                const IfMatch& if_match) override;
   absl::Status delete_endpoint(const std::string& project, const std::string& name,
                                const IfMatch& if_match) override;
+  absl::StatusOr<base::Json> monitor_endpoint(const std::string& project, const std::string& name,
+                                              const std::string& from, const std::string& to,
+                                              const std::string& window) override;
   absl::StatusOr<base::Json> check_endpoint(const std::string& project,
                                             const std::string& name) override;
   absl::StatusOr<base::Json> endpoint_policy(const std::string& project,
@@ -147,6 +153,14 @@ class Factory final : public App {
   absl::StatusOr<base::Json> prediction(const std::string& project, const std::string& endpoint,
                                         const std::string& id) override;
 
+  absl::StatusOr<base::Json> list_alerts(const std::string& project,
+                                         const ListRequest& request) override;
+  absl::StatusOr<base::Json> alert(const std::string& project, const std::string& id) override;
+  absl::StatusOr<base::Json> acknowledge_alert(const std::string& project,
+                                               const std::string& id) override;
+  absl::StatusOr<base::Json> silence_alert(const std::string& project, const std::string& id,
+                                           const base::Json& request) override;
+
   absl::StatusOr<base::Json> list_pipelines(const std::string& project,
                                             const ListRequest& request) override;
   absl::StatusOr<base::Json> pipeline(const std::string& project, const std::string& name) override;
@@ -182,6 +196,7 @@ class Factory final : public App {
   // DuckDB for small questions in the server itself; made when first needed.
   absl::StatusOr<table::Engine*> query_engine();
   absl::Status open_log();
+  base::Json alert_counts() const;
   // The stages of the rounds, in their order.
   void add_stages();
   // Writes rows that meet a user's condition to a file, in a process of their own.
@@ -194,6 +209,9 @@ class Factory final : public App {
       const std::string& project, const std::string& name, const IfMatch& if_match, EtagRule rule,
       const std::function<absl::StatusOr<base::Json>(const base::Json& before,
                                                      const std::string& at)>& plan);
+  absl::StatusOr<base::Json> change_alert(
+      const std::string& project, const std::string& id,
+      const std::function<absl::StatusOr<monitor::Alert>(monitor::Alert)>& change);
   absl::Status describe_champion(const std::string& project, base::Json& endpoint) const;
   // Commits what `change` makes of the endpoint's body, if nobody was faster, and serves it. A
   // document of the revision kMustNotExist is made.
@@ -208,6 +226,8 @@ class Factory final : public App {
   serve::PredictContext predict_context_;
   serve::Registry registry_;
   EndpointHost host_;
+  Monitoring monitoring_;
+  std::unique_ptr<AlertSender> sender_;
   Rounds rounds_;
   std::mutex engine_mutex_;
   std::unique_ptr<table::Engine> engine_;

@@ -12,6 +12,14 @@
 
 namespace cromford::app {
 
+// The mail server by which alerts are sent; an empty URL: none.
+struct SmtpOptions {
+  std::string url;   // smtp://HOST:PORT or smtps://HOST:PORT
+  std::string from;  // The sender's address.
+  std::string user;  // Empty: without a log-in.
+  std::string password;
+};
+
 struct Options {
   std::filesystem::path home;
   std::string
@@ -25,7 +33,8 @@ struct Options {
   // factory only for as long as it takes itself.
   bool takes_up_jobs = true;
   base::Limits limits;
-  bool allow_private_urls = false;          // Whether URLs may lead to private addresses.
+  bool allow_private_urls = false;  // Whether URLs may lead to private addresses.
+  SmtpOptions smtp = {};
   std::chrono::seconds round_interval{60};  // Between two rounds of the endpoints; 0: none.
   size_t prediction_threads = 16;           // How many threads will answer predictions, at most.
   feedback::Durability durability = feedback::Durability::kKernel;

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/alerts_stage.h"
 #include "app/endpoint_plan.h"
 #include "app/endpoint_policy.h"
 #include "app/factory.h"
@@ -86,6 +87,7 @@ absl::StatusOr<base::Json> Factory::put_endpoint_policy(const std::string& proje
     }
   }
   TRY(const EndpointPolicy policy, parse_policy(wanted));
+  TRY(parse_alert_channels(policy.alerts));
   TRY(const base::Json body, body_of(endpoint));
   TRY(check_policy_columns(body, policy));
   TRY(context_->metadata->commit(

@@ -16,29 +16,6 @@ serve::Scratch& scratch() {
   return memory;
 }
 
-// Names of columns are the users' own.
-std::string label_value(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\\' || c == '"') {
-      out += '\\';
-    }
-    out += c == '\n' ? ' ' : c;
-  }
-  return out;
-}
-
-// A line for each column that had such a category.
-void append_unseen(const serve::Variant& variant, std::string_view labels, std::string& out) {
-  const model::Contract& contract = variant.spec.package->contract();
-  for (size_t column = 0; column < contract.size(); ++column) {
-    if (const uint64_t count = variant.counters->unseen(column); count > 0) {
-      out += fmt::format("cromford_endpoint_unseen_total{{{},column=\"{}\"}} {}\n", labels,
-                         label_value(contract[column].name), count);
-    }
-  }
-}
-
 }  // namespace
 
 absl::Status no_such_endpoint(std::string_view name, std::string_view what) {
@@ -100,59 +77,6 @@ absl::StatusOr<bool> Factory::open_inference_ready(std::string_view model,
 
 std::string Factory::open_inference_server_metadata() {
   return serve::open_inference_server_metadata(context_->options.version);
-}
-
-std::string Factory::metrics_text() {
-  std::string text =
-      "# HELP cromford_endpoint_requests_total Prediction requests that were answered.\n"
-      "# TYPE cromford_endpoint_requests_total counter\n";
-  std::string rows =
-      "# HELP cromford_endpoint_rows_total Rows that were predicted.\n"
-      "# TYPE cromford_endpoint_rows_total counter\n";
-  std::string errors =
-      "# HELP cromford_endpoint_errors_total Prediction requests that were refused or failed.\n"
-      "# TYPE cromford_endpoint_errors_total counter\n";
-  std::string latency =
-      "# HELP cromford_endpoint_latency_seconds Time from a request's body to its answer.\n"
-      "# TYPE cromford_endpoint_latency_seconds summary\n";
-  std::string unseen =
-      "# HELP cromford_endpoint_unseen_total Categories in answered rows that training never saw.\n"
-      "# TYPE cromford_endpoint_unseen_total counter\n";
-  std::string left_out =
-      "# HELP cromford_endpoint_left_out_total Rows that a shadow did not score in time.\n"
-      "# TYPE cromford_endpoint_left_out_total counter\n";
-  for (const auto& endpoint : registry_.list()) {
-    for (const serve::Variant& variant : endpoint->variants()) {
-      const serve::Traffic traffic = variant.counters->read();
-      const std::string labels =
-          fmt::format("project=\"{}\",endpoint=\"{}\",model=\"{}\",version=\"{}\",role=\"{}\"",
-                      endpoint->project(), endpoint->name(), variant.spec.model,
-                      variant.spec.version, serve::role_name(variant.spec.role));
-      text += fmt::format("cromford_endpoint_requests_total{{{}}} {}\n", labels, traffic.requests);
-      rows += fmt::format("cromford_endpoint_rows_total{{{}}} {}\n", labels, traffic.rows);
-      errors += fmt::format("cromford_endpoint_errors_total{{{}}} {}\n", labels, traffic.errors);
-      if (variant.spec.role == serve::Role::kShadow) {
-        left_out +=
-            fmt::format("cromford_endpoint_left_out_total{{{}}} {}\n", labels, traffic.left_out);
-      }
-      append_unseen(variant, labels, unseen);
-      for (const double q : {0.5, 0.9, 0.99}) {
-        latency +=
-            fmt::format("cromford_endpoint_latency_seconds{{{},quantile=\"{}\"}} {}\n", labels, q,
-                        static_cast<double>(traffic.latency.quantile_ns(q)) * 1e-9);
-      }
-      latency += fmt::format(
-          "cromford_endpoint_latency_seconds_sum{{{0}}} {1}\n"
-          "cromford_endpoint_latency_seconds_count{{{0}}} {2}\n",
-          labels, static_cast<double>(traffic.latency.sum_ns) * 1e-9, traffic.latency.count());
-    }
-  }
-  const flow::Runner::Counts jobs = context_->runner->counts();
-  return text + rows + errors + left_out + unseen + latency +
-         fmt::format(
-             "# HELP cromford_jobs Jobs by state.\n# TYPE cromford_jobs gauge\n"
-             "cromford_jobs{{state=\"running\"}} {}\ncromford_jobs{{state=\"queued\"}} {}\n",
-             jobs.running, jobs.queued);
 }
 
 }  // namespace cromford::app

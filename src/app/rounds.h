@@ -31,6 +31,7 @@
 #include "app/context.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "monitor/alerts.h"
 #include "serve/registry.h"
 
 namespace cromford::app {
@@ -49,6 +50,9 @@ struct RoundContext {
   // The clock of the endpoint: its predictions have event times up to here, and beyond it only what
   // comes next. Nothing before the first prediction. The first stage sets it.
   std::optional<base::Time> watermark = std::nullopt;
+  // What stages before that of the alerts saw of windows that closed (monitor/alerts.h). Of the
+  // same window again they do no harm.
+  std::vector<monitor::AlertSign> signs = {};
   // What the stage at work found, for the round's result: an object.
   base::Json found = base::Json::object();
 };

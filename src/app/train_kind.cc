@@ -298,10 +298,10 @@ absl::StatusOr<base::Json> model_version_body(const base::Json& report,
                                               uint64_t package_bytes) {
   base::Json body = base::Json::object();
   for (const char* key :
-       {"task",     "target",  "classes",          "positive_class", "columns",
-        "metric",   "metrics", "baseline_metrics", "split",          "importance",
-        "warnings", "lineage", "ensemble",         "calibration",    "trials",
-        "timing",   "ignored", "comparison",       "complete",       "ranked_by"}) {
+       {"task",     "target",           "classes",       "positive_class", "columns",  "metric",
+        "metrics",  "baseline_metrics", "split",         "importance",     "warnings", "lineage",
+        "ensemble", "calibration",      "trials",        "timing",         "ignored",  "comparison",
+        "complete", "ranked_by",        "ordinary_drift"}) {
     if (report.contains(key)) {
       body[key] = report[key];
     }

@@ -11,6 +11,7 @@
 
 #include "app/dataset_files.h"
 #include "app/judge.h"
+#include "app/ordinary_windows.h"
 #include "app/worker.h"
 #include "base/file_system.h"
 #include "base/limits.h"
@@ -128,6 +129,23 @@ absl::StatusOr<base::Json> compare_with(const Champion& champion, const table::T
   return comparison;
 }
 
+// What drift reports of the model will tolerate. Without it they are stricter; no reason to lose a
+// model.
+base::Json ordinary_drift(const table::Table& rows, const std::string& time_column,
+                          const std::filesystem::path& package, flow::WorkerContext& context) {
+  const auto measure = [&]() -> absl::StatusOr<base::Json> {
+    TRY(const auto fresh, model::Package::open(package.string()));
+    return ordinary_windows(rows, time_column, *fresh, context.cancel());
+  };
+  absl::StatusOr<base::Json> effects = measure();
+  if (!effects.ok()) {
+    context.log(fmt::format("how much single days differ was not measured: {}",
+                            base::describe(effects.status())));
+    return base::Json::object();
+  }
+  return *std::move(effects);
+}
+
 // Tells of each trial as it is done.
 class TrialLog {
  public:
@@ -234,6 +252,8 @@ absl::StatusOr<std::string> train_model(std::string_view text, flow::WorkerConte
   TRY(base::write_atomically(files, folder / "model.package", result.package));
   TRY(base::Json report, base::parse_json(result.report));
   report["lineage"] = input.at("lineage");
+  report["ordinary_drift"] =
+      ordinary_drift(*rows, settings.time_column, folder / "model.package", context);
   tell(report, context);
   context.log(fmt::format("wrote the package, {}", base::format_size(result.package.size())));
   if (champion.has_value()) {

@@ -328,6 +328,34 @@ std::vector<Command> endpoint_commands() {
   };
 }
 
+std::vector<Command> monitor_commands() {
+  return {
+      {"monitor show",
+       "what the windows of an endpoint say: traffic, errors, drift",
+       {{"ENDPOINT", WordKind::kEndpoint}},
+       {{"--from", "TIME", "in the first window, e.g. 2001-02-01 (31 windows back)"},
+        {"--to", "TIME", "the end of the last window"},
+        {"--window", "LENGTH", "1h, 1d, 7d (1d)", WordKind::kDuration},
+        {"--watch", "", "look again every five seconds, until Ctrl-C"}},
+       {{"monitor show late", "the last 31 days"},
+        {"monitor show late --from 2001-02-01 --to 2001-03-01 --window 7d", "a month by weeks"}},
+       "Windows go by the event time of predictions. A drift is confirmed when the same column, or "
+       "the prediction, moved in two windows in a row.",
+       monitor_show},
+      {"alert list",
+       "what is off, since when, and what to do",
+       {},
+       list_flags(),
+       {{"alert list", "what is firing or acknowledged"},
+        {"alert list --filter state=resolved", "what is over"}},
+       "Without --filter only alerts that are not resolved.",
+       alert_list},
+      one_word("alert ack", "say that somebody looks after an alert", {"ID"},
+               {{"alert ack 01hv3k5q9w8x7c6b5n4m3l2k1j", "it stays open until it is resolved"}},
+               alert_ack),
+  };
+}
+
 std::vector<Command> outcome_commands() {
   return {
       {"outcome add",
@@ -414,8 +442,9 @@ std::vector<Command> other_commands() {
 
 std::vector<Command> make_commands() {
   std::vector<Command> all;
-  for (auto make : {server_commands, dataset_commands, train_commands, model_commands,
-                    endpoint_commands, outcome_commands, pipeline_commands, other_commands}) {
+  for (auto make :
+       {server_commands, dataset_commands, train_commands, model_commands, endpoint_commands,
+        outcome_commands, monitor_commands, pipeline_commands, other_commands}) {
     std::vector<Command> part = make();
     std::move(part.begin(), part.end(), std::back_inserter(all));
   }
@@ -450,6 +479,8 @@ std::string_view group_summary(std::string_view group) {
       {"run", "training runs and their trials"},
       {"model", "models, their versions, cards and packages"},
       {"endpoint", "what is served, and by which versions"},
+      {"monitor", "what is watched over an endpoint"},
+      {"alert", "what is off with endpoints"},
       {"pipeline", "the whole line, declared in one file"},
       {"job", "everything that runs in the background"},
   };

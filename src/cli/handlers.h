@@ -50,6 +50,10 @@ absl::Status endpoint_compact(const Invocation& call, Session& session);
 absl::Status endpoint_rollback(const Invocation& call, Session& session);
 absl::Status endpoint_delete(const Invocation& call, Session& session);
 
+absl::Status monitor_show(const Invocation& call, Session& session);
+absl::Status alert_list(const Invocation& call, Session& session);
+absl::Status alert_ack(const Invocation& call, Session& session);
+
 absl::Status pipeline_apply(const Invocation& call, Session& session);
 absl::Status pipeline_list(const Invocation& call, Session& session);
 absl::Status pipeline_show(const Invocation& call, Session& session);

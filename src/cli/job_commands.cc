@@ -102,6 +102,8 @@ absl::Status show_status(const Invocation& /*call*/, Session& session) {
     facts.add("degraded", fmt::format("endpoint {}: {}", text_field(endpoint, "endpoint"),
                                       text_field(endpoint, "reason")));
   }
+  const base::Json& alerts = field(status, "alerts");
+  facts.add("alerts firing", count_cell(integer_field(alerts, "firing").value_or(0)));
   facts.add("jobs running", count_cell(integer_field(jobs, "running").value_or(0)));
   facts.add("jobs queued", count_cell(integer_field(jobs, "queued").value_or(0)));
   facts.add("disk used", bytes_cell(integer_field(disk, "used_bytes").value_or(0)));

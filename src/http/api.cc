@@ -12,6 +12,7 @@ absl::StatusOr<Router> api_router(const ApiSurroundings& surroundings) {
   add_run_handlers(surroundings, handlers);
   add_model_handlers(surroundings, handlers);
   add_endpoint_handlers(surroundings, handlers);
+  add_monitor_handlers(surroundings, handlers);
   add_pipeline_handlers(surroundings, handlers);
   add_job_handlers(surroundings, handlers);
   add_server_handlers(surroundings, handlers);

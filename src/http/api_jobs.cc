@@ -30,7 +30,8 @@ bool is_topic(std::string_view text) {
     return false;
   }
   const std::string_view kind = text.substr(0, slash);
-  return kind == "endpoint" || (kind == "job" && base::is_id(text.substr(slash + 1)));
+  return kind == "endpoint" ||
+         ((kind == "job" || kind == "alert") && base::is_id(text.substr(slash + 1)));
 }
 
 absl::StatusOr<std::vector<std::string>> read_topics(const Request& request, size_t topics_max) {
@@ -38,7 +39,7 @@ absl::StatusOr<std::vector<std::string>> read_topics(const Request& request, siz
   for (const std::string_view topic : base::split(request.query("topics").value_or(""), ',')) {
     if (!is_topic(topic)) {
       return base::invalid(fmt::format("'{}' is not a topic", base::clip_utf8(topic, 64)),
-                           "write topics=job/ID,endpoint/NAME");
+                           "write topics=job/ID,endpoint/NAME,alert/ID");
     }
     topics.emplace_back(topic);
   }

@@ -28,7 +28,7 @@ constexpr ListedSchema kSchemas[] = {
     {"list_runs", "Run"},           {"list_models", "Model"},
     {"list_endpoints", "Endpoint"}, {"list_model_versions", "ModelVersion"},
     {"list_pipelines", "Pipeline"}, {"get_pipeline_history", "PipelineRun"},
-    {"list_jobs", "Job"},
+    {"list_jobs", "Job"},           {"list_alerts", "Alert"},
 };
 
 const base::Json& schemas() {

@@ -144,12 +144,18 @@ constexpr auto kRoutes = std::to_array<Route>({
     verb(CROMFORD_ENDPOINTS "/{name}:check", "check_endpoint"),
     get(CROMFORD_ENDPOINTS "/{name}/policy", "get_endpoint_policy"),
     write(Method::kPut, CROMFORD_ENDPOINTS "/{name}/policy", "put_endpoint_policy"),
+    get(CROMFORD_ENDPOINTS "/{name}/monitor", "monitor_endpoint", "from to window"),
     predict(CROMFORD_ENDPOINTS "/{name}:outcomes", "add_outcomes"),
     upload(CROMFORD_ENDPOINTS "/{name}/outcomes", "import_outcomes", "format source_name"),
     get(CROMFORD_ENDPOINTS "/{name}/log", "get_endpoint_log", "from to format"),
     creating(verb(CROMFORD_ENDPOINTS "/{name}:compact", "compact_endpoint_log")),
     get(CROMFORD_ENDPOINTS "/{name}/predictions/{prediction_id}", "get_prediction"),
     predict(CROMFORD_ENDPOINTS "/{name}:predict", "predict", "unknown"),
+
+    get(CROMFORD_PROJECT "/alerts", "list_alerts", kListQuery),
+    get(CROMFORD_PROJECT "/alerts/{id}", "get_alert"),
+    verb(CROMFORD_PROJECT "/alerts/{id}:acknowledge", "acknowledge_alert"),
+    post(CROMFORD_PROJECT "/alerts/{id}:silence", "silence_alert"),
 
     get(CROMFORD_PIPELINES, "list_pipelines", kListQuery),
     get(CROMFORD_PIPELINES "/{name}", "get_pipeline"),

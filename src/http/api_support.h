@@ -34,6 +34,7 @@ void add_dataset_handlers(const ApiSurroundings& api, Handlers& handlers);
 void add_run_handlers(const ApiSurroundings& api, Handlers& handlers);
 void add_model_handlers(const ApiSurroundings& api, Handlers& handlers);
 void add_endpoint_handlers(const ApiSurroundings& api, Handlers& handlers);
+void add_monitor_handlers(const ApiSurroundings& api, Handlers& handlers);
 void add_pipeline_handlers(const ApiSurroundings& api, Handlers& handlers);
 void add_job_handlers(const ApiSurroundings& api, Handlers& handlers);
 void add_server_handlers(const ApiSurroundings& api, Handlers& handlers);

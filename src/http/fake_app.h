@@ -206,6 +206,18 @@ class FakeApp final : public app::App {
     caller = c;
     return note("compact", p, n);
   }
+  Answer monitor_endpoint(Text p, Text n, Text from, Text to, Text window) override {
+    return note("monitor", p, n, from + " " + to, window);
+  }
+  Answer list_alerts(Text p, const app::ListRequest& r) override {
+    return listed("list_alerts", p, r);
+  }
+  Answer alert(Text p, Text id) override { return note("alert", p, id); }
+  Answer acknowledge_alert(Text p, Text id) override { return note("acknowledge", p, id); }
+  Answer silence_alert(Text p, Text id, const Json& document) override {
+    body = document;
+    return note("silence", p, id);
+  }
   Answer prediction(Text p, Text n, Text id) override { return note("prediction", p, n, id); }
   absl::StatusOr<std::string> open_inference_metadata(std::string_view m,
                                                       std::string_view v) override {

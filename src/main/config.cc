@@ -189,11 +189,54 @@ absl::Status read_log(const YAML::Node& log, Config& config) {
   return absl::OkStatus();
 }
 
+absl::Status read_smtp_key(const std::string& key, const YAML::Node& name, const YAML::Node& value,
+                           const std::filesystem::path& directory, app::SmtpOptions& smtp) {
+  static const std::vector<std::string> kKnown = {"url", "from", "user", "password_file"};
+  std::string text;
+  TRY(read_value(value, "smtp." + key, "a text", text));
+  if (key == "url") {
+    smtp.url = text;
+    return text.starts_with("smtp://") || text.starts_with("smtps://")
+               ? absl::OkStatus()
+               : at(value, "smtp.url", "smtp://HOST:PORT or smtps://HOST:PORT");
+  }
+  if (key == "from") {
+    smtp.from = text;
+    return text.find('@') != std::string::npos && text.find_first_of(" \r\n<>") == std::string::npos
+               ? absl::OkStatus()
+               : at(value, "smtp.from", "an e-mail address");
+  }
+  if (key == "user") {
+    smtp.user = text;
+    return absl::OkStatus();
+  }
+  if (key == "password_file") {
+    TRY(const std::string password, base::system_files().read(directory / text, kFileBytesMax));
+    smtp.password = std::string(base::trim(password));
+    return absl::OkStatus();
+  }
+  return unknown_key(name, key, kKnown);
+}
+
+absl::Status read_smtp(const YAML::Node& smtp, const std::filesystem::path& directory,
+                       Config& config) {
+  if (!smtp.IsMap()) {
+    return at(smtp, "smtp", "a map of url, from, user, password_file");
+  }
+  std::set<std::string> seen;
+  for (const auto& entry : smtp) {
+    TRY(const std::string key, key_of(entry.first, seen));
+    TRY(read_smtp_key(key, entry.first, entry.second, directory, config.smtp));
+  }
+  return config.smtp.url.empty() || config.smtp.from.empty() ? at(smtp, "smtp", "url and from")
+                                                             : absl::OkStatus();
+}
+
 absl::Status read_key(const std::string& key, const YAML::Node& name, const YAML::Node& value,
                       const std::filesystem::path& directory, Config& config) {
   static const std::vector<std::string> kKnown = {
-      "listen", "token_file", "host_names", "http_threads",
-      "jobs",   "log",        "upload_max", "allow_private_urls"};
+      "listen", "token_file", "host_names", "http_threads",      "jobs",
+      "log",    "upload_max", "smtp",       "allow_private_urls"};
   if (key == "listen") {
     TRY(read_value(value, key, "HOST:PORT", config.listen));
     return base::annotate(http::check_listen(config.listen),
@@ -222,6 +265,9 @@ absl::Status read_key(const std::string& key, const YAML::Node& name, const YAML
   }
   if (key == "allow_private_urls") {
     return read_value(value, key, "true or false", config.allow_private_urls);
+  }
+  if (key == "smtp") {
+    return read_smtp(value, directory, config);
   }
   return unknown_key(name, key, kKnown);
 }

@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/options.h"
 #include "base/limits.h"
 #include "feedback/log.h"
 
@@ -40,6 +41,7 @@ struct Config {
   base::Limits limits;
   LogConfig log;
   bool allow_private_urls = false;
+  app::SmtpOptions smtp = {};  // Alerts are mailed by it.
 };
 
 // INVALID_ARGUMENT names the line and the key. `directory` is what relative paths start from.

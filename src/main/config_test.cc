@@ -38,9 +38,12 @@ jobs: {at_once: 4, memory: 2GiB, query_memory: 256MiB}
 log: {durability: fsync, full_disk: refuse, age_max: 90d, size_max: 100GiB}
 upload_max: 10GiB
 allow_private_urls: true
+smtp: {url: smtps://mail.example.org, from: factory@example.org, user: factory, password_file: token}
 )",
                                                          folder.path()));
   EXPECT_EQ(config.token, "0123456789abcdef0123");
+  EXPECT_EQ(config.smtp.url, "smtps://mail.example.org");
+  EXPECT_EQ(config.smtp.password, "0123456789abcdef0123");
   EXPECT_EQ(config.limits.jobs_at_once, 4);
   EXPECT_EQ(config.limits.job_memory_bytes, uint64_t{2} << 30);
   EXPECT_EQ(config.limits.upload_bytes, uint64_t{10} << 30);
@@ -54,6 +57,12 @@ allow_private_urls: true
 TEST(ConfigTest, MistakesNameLineAndKey) {
   EXPECT_THAT(parse_config("listen: 127.0.0.1:1\nlisten_on: x\n", "."),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("line 2")));
+  EXPECT_THAT(parse_config("smtp: {url: mail.example.org}\n", "."),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("smtp.url")));
+  EXPECT_THAT(parse_config("smtp: {url: smtp://mail.example.org}\n", "."),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("url and from")));
+  EXPECT_THAT(parse_config("smtp: {url: smtp://m, from: nobody}\n", "."),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("smtp.from")));
   EXPECT_THAT(parse_config("jobs: {memory: lots}\n", "."),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("jobs.memory")));
   EXPECT_THAT(parse_config("jobs: {at_once: 0}\n", "."),

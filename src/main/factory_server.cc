@@ -139,6 +139,7 @@ absl::StatusOr<std::unique_ptr<FactoryServer>> FactoryServer::start(
                         .takes_up_jobs = stay == Stay::kServer,
                         .limits = config.limits,
                         .allow_private_urls = config.allow_private_urls,
+                        .smtp = config.smtp,
                         // A command that hosts the factory for a moment counts when it ends.
                         .round_interval = std::chrono::seconds(stay == Stay::kServer ? 60 : 0),
                         // Each loop, and as many threads again for what takes longer.

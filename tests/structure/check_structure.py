@@ -28,7 +28,7 @@ OWNED = [
     (re.compile(r"^grpc"), {"grpc"}),
     (re.compile(r"^simdjson"), {"serve"}),
     (re.compile(r"^yaml-cpp/"), {"flow", "main"}),
-    (re.compile(r"^curl/"), {"cli", "ingest"}),
+    (re.compile(r"^curl/"), {"app", "cli", "ingest"}),
     (re.compile(r"^Eigen/"), {"learn", "model"}),
     (re.compile(r"^sodium"), {"base", "govern", "http"}),
     (re.compile(r"^openssl/"), {"http", "grpc"}),
