@@ -24,46 +24,24 @@ constexpr std::string_view kAllowed =
     "a query is one SELECT over the table input, with joins, subqueries, WITH, windows and "
     "aggregates as you like";
 
+std::unordered_set<std::string> words(std::string_view text) {
+  std::unordered_set<std::string> all;
+  for (const std::string_view word : base::split(text, ' ')) {
+    all.emplace(word);
+  }
+  return all;
+}
+
 // Functions that tell of the machine, its settings or other sessions, wait, or keep state.
 const std::unordered_set<std::string>& denied_functions() {
-  static const std::unordered_set<std::string> names = {"add_parquet_key",
-                                                        "current_catalog",
-                                                        "current_connection_id",
-                                                        "current_database",
-                                                        "current_query",
-                                                        "current_query_id",
-                                                        "current_role",
-                                                        "current_schema",
-                                                        "current_schemas",
-                                                        "current_setting",
-                                                        "current_transaction_id",
-                                                        "current_user",
-                                                        "currval",
-                                                        "getenv",
-                                                        "get_block_size",
-                                                        "getvariable",
-                                                        "in_search_path",
-                                                        "json_deserialize_sql",
-                                                        "json_execute_serialized_sql",
-                                                        "json_serialize_plan",
-                                                        "json_serialize_sql",
-                                                        "nextval",
-                                                        "obj_description",
-                                                        "col_description",
-                                                        "shobj_description",
-                                                        "parse_duckdb_log_message",
-                                                        "query",
-                                                        "query_table",
-                                                        "session_user",
-                                                        "setseed",
-                                                        "sleep_ms",
-                                                        "stats",
-                                                        "txid_current",
-                                                        "user",
-                                                        "vector_type",
-                                                        "version",
-                                                        "which_secret",
-                                                        "write_log"};
+  static const std::unordered_set<std::string> names = words(
+      "add_parquet_key current_catalog current_connection_id current_database current_query "
+      "current_query_id current_role current_schema current_schemas current_setting "
+      "current_transaction_id current_user currval getenv get_block_size getvariable "
+      "in_search_path json_deserialize_sql json_execute_serialized_sql json_serialize_plan "
+      "json_serialize_sql nextval obj_description col_description shobj_description "
+      "parse_duckdb_log_message query query_table session_user setseed sleep_ms stats "
+      "txid_current user vector_type version which_secret write_log");
   return names;
 }
 constexpr std::array<std::string_view, 5> kDeniedPrefixes = {"pg_", "has_", "inet_", "duckdb_",
@@ -75,88 +53,17 @@ const std::unordered_set<std::string>& allowed_table_functions() {
 
 // With one of these a row of the result is made of several rows of the input.
 const std::unordered_set<std::string>& aggregates() {
-  static const std::unordered_set<std::string> names = {"any_value",
-                                                        "approx_count_distinct",
-                                                        "approx_quantile",
-                                                        "approx_top_k",
-                                                        "arbitrary",
-                                                        "arg_max",
-                                                        "arg_max_null",
-                                                        "arg_max_nulls_last",
-                                                        "arg_min",
-                                                        "arg_min_null",
-                                                        "arg_min_nulls_last",
-                                                        "argmax",
-                                                        "argmin",
-                                                        "array_agg",
-                                                        "avg",
-                                                        "bit_and",
-                                                        "bit_or",
-                                                        "bit_xor",
-                                                        "bitstring_agg",
-                                                        "bool_and",
-                                                        "bool_or",
-                                                        "corr",
-                                                        "count",
-                                                        "count_if",
-                                                        "count_star",
-                                                        "countif",
-                                                        "covar_pop",
-                                                        "covar_samp",
-                                                        "entropy",
-                                                        "favg",
-                                                        "first",
-                                                        "fsum",
-                                                        "geomean",
-                                                        "geometric_mean",
-                                                        "group_concat",
-                                                        "histogram",
-                                                        "histogram_exact",
-                                                        "json_group_array",
-                                                        "json_group_object",
-                                                        "json_group_structure",
-                                                        "kahan_sum",
-                                                        "kurtosis",
-                                                        "kurtosis_pop",
-                                                        "last",
-                                                        "list",
-                                                        "listagg",
-                                                        "mad",
-                                                        "max",
-                                                        "max_by",
-                                                        "mean",
-                                                        "median",
-                                                        "min",
-                                                        "min_by",
-                                                        "mode",
-                                                        "product",
-                                                        "quantile",
-                                                        "quantile_cont",
-                                                        "quantile_disc",
-                                                        "regr_avgx",
-                                                        "regr_avgy",
-                                                        "regr_count",
-                                                        "regr_intercept",
-                                                        "regr_r2",
-                                                        "regr_slope",
-                                                        "regr_sxx",
-                                                        "regr_sxy",
-                                                        "regr_syy",
-                                                        "reservoir_quantile",
-                                                        "sem",
-                                                        "skewness",
-                                                        "stddev",
-                                                        "stddev_pop",
-                                                        "stddev_samp",
-                                                        "string_agg",
-                                                        "sum",
-                                                        "sum_no_overflow",
-                                                        "sumkahan",
-                                                        "var_pop",
-                                                        "var_samp",
-                                                        "variance",
-                                                        "wavg",
-                                                        "weighted_avg"};
+  static const std::unordered_set<std::string> names = words(
+      "any_value approx_count_distinct approx_quantile approx_top_k arbitrary arg_max "
+      "arg_max_null arg_max_nulls_last arg_min arg_min_null arg_min_nulls_last argmax argmin "
+      "array_agg avg bit_and bit_or bit_xor bitstring_agg bool_and bool_or corr count count_if "
+      "count_star countif covar_pop covar_samp entropy favg first fsum geomean geometric_mean "
+      "group_concat histogram histogram_exact json_group_array json_group_object "
+      "json_group_structure kahan_sum kurtosis kurtosis_pop last list listagg mad max max_by mean "
+      "median min min_by mode product quantile quantile_cont quantile_disc regr_avgx regr_avgy "
+      "regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy reservoir_quantile "
+      "sem skewness stddev stddev_pop stddev_samp string_agg sum sum_no_overflow sumkahan var_pop "
+      "var_samp variance wavg weighted_avg");
   return names;
 }
 
