@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -63,7 +64,7 @@ void make(const std::filesystem::path& parquet, int64_t rows, bool moved) {
       line += ',';
     }
     for (size_t i = 0; i < kTexts; ++i) {
-      line += fmt::format("value{}{}", random() % (5 << i), i + 1 < kTexts ? ',' : '\n');
+      line += fmt::format("value{}{}", random() % (uint64_t{5} << i), i + 1 < kTexts ? ',' : '\n');
     }
     std::fwrite(line.data(), 1, line.size(), file);
     line.clear();
