@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "app/ordinary_windows.h"
+#include "app/quality_report.h"
 #include "app/resources.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -346,7 +347,14 @@ absl::StatusOr<base::Json> Monitoring::show(const EndpointName& name, const std:
     TRY(request.length, parse_window_length(window));
   }
   TRY(const MonitorView view, look(name, request));
-  return view_json(name, view);
+  base::Json shown = view_json(name, view);
+  const auto served = registry_.get(name.project, name.endpoint);
+  TRY(const base::Json quality,
+      quality_sections(context_, name,
+                       {.period = {.from = view.from, .to = view.to}, .length = view.length},
+                       served.get()));
+  shown.update(quality);
+  return shown;
 }
 
 }  // namespace cromford::app

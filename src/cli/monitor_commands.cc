@@ -114,6 +114,57 @@ void print_lines(const base::Json& windows, Output& output) {
   output.line(fmt::format("drift   {}", sparkline(drift)));
 }
 
+// "0.7312 (0.72 to 0.74)"; empty where it is not known.
+std::string figure_of(const base::Json& estimate) {
+  const auto value = number_field(estimate, "value");
+  return value ? fmt::format("{:.4f} ({:.4f} to {:.4f})", *value,
+                             number_field(estimate, "lower").value_or(0),
+                             number_field(estimate, "upper").value_or(0))
+               : std::string();
+}
+
+// The first measure of the task, measured and estimated, for each window with outcomes.
+void print_quality(const base::Json& view, Output& output) {
+  const base::Json& measured = array_field(field(view, "quality"), "windows");
+  const base::Json& estimated = array_field(field(view, "estimate"), "windows");
+  TextTable table({{"WINDOW"},
+                   {"VERSION"},
+                   {"OUTCOMES", Align::kRight},
+                   {"STATE"},
+                   {"METRIC"},
+                   {"MEASURED"},
+                   {"ESTIMATED"}});
+  for (size_t i = 0; i < measured.size(); ++i) {
+    const base::Json& window = measured[i];
+    const base::Json& metrics = field(window, "metrics");
+    const char* const name = metrics.contains("rmse") ? "rmse" : "log_loss";
+    const base::Json& estimate =
+        i < estimated.size() ? field(field(estimated[i], "metrics"), name) : base::Json();
+    table.add(
+        {time_cell(text_field(window, "start")),
+         fmt::format("{}@{}", text_field(window, "model"), text_field(window, "model_version")),
+         share_cell(number_field(window, "coverage").value_or(0)), text_field(window, "state"),
+         name, figure_of(field(metrics, name)), figure_of(estimate)});
+  }
+  if (table.row_count() > 0) {
+    output.heading("Quality");
+    output.table(table);
+  }
+  for (const base::Json& change : array_field(field(view, "quality"), "changes")) {
+    if (text_field(change, "state") == "worse") {
+      output.warning(fmt::format("the loss of {}@{} has grown since {}",
+                                 text_field(change, "model"), text_field(change, "model_version"),
+                                 text_field(change, "since")));
+    }
+  }
+  for (const base::Json& segment : array_field(view, "segments")) {
+    output.line(fmt::format("worse than the rest: {} = {} (loss {:.4f} against {:.4f})",
+                            text_field(segment, "column"), text_field(segment, "value"),
+                            number_field(segment, "loss").value_or(0),
+                            number_field(segment, "loss_of_others").value_or(0)));
+  }
+}
+
 void print_monitor(const base::Json& view, Output& output) {
   const base::Json& windows = array_field(view, "windows");
   TextTable table({{"WINDOW"},
@@ -138,6 +189,7 @@ void print_monitor(const base::Json& view, Output& output) {
   }
   if (output.for_people()) {
     print_lines(windows, output);
+    print_quality(view, output);
   }
   output.note(fmt::format("windows of {}; the clock of the endpoint is at {}",
                           text_field(view, "window"), text_field(view, "watermark")));

@@ -11,7 +11,7 @@ using ::testing::Not;
 class MonitorCommandsTest : public CommandTest {
  protected:
   static std::string view() {
-    return R"({"endpoint":"late","window":"1d","watermark":"2001-02-03T00:00:00Z","windows":[
+    return R"json({"endpoint":"late","window":"1d","watermark":"2001-02-03T00:00:00Z","windows":[
       {"start":"2001-02-01T00:00:00Z","rows":1000,"versions":[{"model":"late","model_version":3,
         "rows":1000,"errors":0,"latency_us":{"p99":120},"inputs":{"missing":0.5,"unseen":0},
         "drift":{"state":"steady","summary":"no distribution moved (1,000 rows)",
@@ -19,7 +19,7 @@ class MonitorCommandsTest : public CommandTest {
       {"start":"2001-02-02T00:00:00Z","rows":2000,"versions":[{"model":"late","model_version":3,
         "rows":2000,"errors":7,"latency_us":null,"inputs":null,
         "drift":{"state":"confirmed","summary":"these columns moved: `distance`",
-          "columns":[{"judged":true,"effect":0.2,"ordinary":0.02}]}}]}]})";
+          "columns":[{"judged":true,"effect":0.2,"ordinary":0.02}]}}]}]})json";
   }
 };
 

@@ -160,6 +160,43 @@ class FeedbackTest(FactoryTest):
         self.assertIn("is the log of", self.refused(3, "dataset", "add", "late-log", self.write("x.csv", "a\n1\n")))
         self.refused(5, "endpoint", "compact", "early")
 
+    def test_answers_are_judged_by_what_happened(self):
+        self.deploy()
+        server = self.server()
+        chance = random.Random(9)
+
+        def day(number, share):
+            rows = [{"origin": chance.choice(["ORD", "DFW"]), "distance": chance.randint(100, 2500)} for _ in range(500)]
+            ids = [f"d{number}-{i}" for i in range(len(rows))]
+            at = [f"2001-02-{number:02}T{i // 25:02}:00:00Z" for i in range(len(rows))]
+            answer = server.request("POST", ENDPOINT + ":predict", {"rows": rows, "ids": ids, "at": at})
+            self.assertEqual(answer.status, 200, answer.body)
+            late = [chance.random() < one["probability"] for one in answer.json()["predictions"]]
+            told = [{"id": i, "value": v, "at": t.replace(":00:00Z", ":30:00Z")} for i, v, t in zip(ids, late, at)]
+            told = told[: int(share * len(told))]
+            self.assertEqual(server.request("POST", ENDPOINT + ":outcomes", {"outcomes": told}).status, 200)
+
+        day(1, 1.0)
+        day(2, 0.5)
+        stages = server.request("POST", ENDPOINT + ":check", {}).json()["stages"]
+        quality = next(stage for stage in stages if stage["name"] == "quality")
+        self.assertEqual(quality["found"], {"predictions": 1000, "outcomes": 750, "corrections": 0, "more": False})
+        server.kill()
+        server = self.server()
+        self.assertTrue(all(stage["ok"] for stage in server.request("POST", ENDPOINT + ":check", {}).json()["stages"]))
+        shown = self.command_json("monitor", "show", "late")
+        first, second = shown["quality"]["windows"]
+        self.assertEqual((first["rows"], first["coverage"], first["state"]), (500, 1.0, "mature"))
+        self.assertEqual((second["rows"], second["coverage"], second["state"]), (500, 0.5, "provisional"))
+        loss = first["metrics"]["log_loss"]
+        band = shown["estimate"]["windows"][0]["metrics"]["log_loss"]
+        self.assertTrue(loss["lower"] < loss["value"] < loss["upper"])
+        self.assertEqual(band["measured"], loss["value"])
+        self.assertLess(abs(band["value"] - loss["value"]), 2 * (band["upper"] - band["value"]))
+        self.assertEqual(shown["bias"], [])
+        # Whether a flight from there is late is closer to a coin's toss than elsewhere.
+        self.assertEqual([(one["column"], one["value"]) for one in shown["segments"]], [("origin", "ORD")])
+
     def test_kill_9_loses_nothing_that_was_acknowledged(self):
         self.deploy()
         chance = random.Random(7)
