@@ -72,6 +72,16 @@ struct Download {
   bool temporary = false;
 };
 
+// What of the audit log is asked for; empty: all. Times are RFC 3339 or dates.
+struct AuditRequest {
+  ListRequest list;
+  std::string object;  // "endpoint/late"
+  std::string actor;
+  std::string from;  // The first time.
+  std::string to;    // The first time that is no more meant.
+  std::string at;    // What was true of the object at this time is answered too.
+};
+
 struct RowsRequest {
   int64_t limit = 100;
   int64_t offset = 0;
@@ -301,6 +311,23 @@ class App {
   virtual absl::StatusOr<base::Json> pipeline_history(const std::string& project,
                                                       const std::string& name,
                                                       const ListRequest& request) = 0;
+
+  // --- the audit log ----------------------------------------------------------------------------
+  // Newest first. With `at`, "state" says what was true of the object then, and why.
+  virtual absl::StatusOr<base::Json> list_audit(const std::string& project,
+                                                const AuditRequest& request) = 0;
+  // The newest signed checkpoint of the whole home's log, with a proof that it extends the tree of
+  // `from_size` entries.
+  virtual absl::StatusOr<base::Json> audit_checkpoint(std::optional<int64_t> from_size) = 0;
+  // An entry with the proof that it is in the newest tree.
+  virtual absl::StatusOr<base::Json> audit_entry(const std::string& project,
+                                                 const std::string& id) = 0;
+  // The whole log as a file that proves itself (docs/formats/audit.md).
+  virtual absl::StatusOr<Download> export_audit() = 0;
+  // What `object` (KIND/NAME: prediction/ENDPOINT/ID, endpoint/NAME, model/NAME@V, run/ID,
+  // dataset/NAME@V) rests on, down to the sources, and what rests on it.
+  virtual absl::StatusOr<base::Json> lineage(const std::string& project,
+                                             const std::string& object) = 0;
 
   // --- jobs, events, state ----------------------------------------------------------------------
   virtual absl::StatusOr<base::Json> list_jobs(const std::string& project,

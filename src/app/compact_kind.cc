@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "app/audit.h"
 #include "app/dataset_files.h"
 #include "app/dataset_version.h"
 #include "app/endpoint_log.h"
@@ -161,6 +162,7 @@ absl::StatusOr<VersionBodies> CompactKind::make_version(const base::Json& made,
 absl::StatusOr<std::string> CompactKind::finish(const flow::Job& job,
                                                 std::string_view worker_result,
                                                 const std::filesystem::path& work_dir) {
+  const ActingFor acting(acting_for(job));
   TRY(base::Json made, base::parse_json(worker_result));
   const std::string dataset = made.value("dataset", std::string());
   TRY(int64_t version, version_made_by(context_, "dataset", job.project, dataset, job.id));

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/audit.h"
 #include "app/resources.h"
 #include "base/name.h"
 
@@ -81,13 +82,15 @@ absl::StatusOr<int64_t> try_commit(const Context& context, const NewVersion& ver
   body[version.kind] = version.name;
   body["version"] = number;
   body["internal"]["made_by"] = version.made_by;
+  writes.push_back(store::Write::put(key, base::dump_json(thing), revision));
+  writes.push_back(store::Write::put(version_key, base::dump_json(body),
+                                     orphan.ok() ? orphan->revision : store::kMustNotExist));
+  TRY(writes,
+      audited(context, std::move(writes), version_made(version.kind, version.project, body)));
   if (version.also) {
     TRY(const std::vector<store::Write> also, version.also(number));
     writes.insert(writes.end(), also.begin(), also.end());
   }
-  writes.push_back(store::Write::put(key, base::dump_json(thing), revision));
-  writes.push_back(store::Write::put(version_key, base::dump_json(body),
-                                     orphan.ok() ? orphan->revision : store::kMustNotExist));
   TRY(context.metadata->commit(writes));
   return number;
 }

@@ -25,6 +25,7 @@
 #include "flow/events.h"
 #include "flow/runner.h"
 #include "govern/audit.h"
+#include "govern/audit_log.h"
 #include "serve/prediction_log.h"
 #include "store/home.h"
 #include "store/metadata.h"
@@ -41,6 +42,7 @@ struct Context {
   std::unique_ptr<store::Objects> objects;
   std::unique_ptr<base::IdSource> ids;
   std::unique_ptr<govern::Auditor> auditor;  // Makes the entries that changes are committed with.
+  std::unique_ptr<govern::AuditLog> audit;   // From Factory::open() to Factory::stop().
   std::unique_ptr<flow::EventHub> events;
   std::unique_ptr<flow::Runner> runner;
   std::unique_ptr<feedback::Log> log;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "app/audit.h"
 #include "base/log.h"
 #include "flow/job_store.h"
 #include "store/sweep.h"
@@ -69,6 +70,9 @@ absl::Status delete_with_versions(const Context& context, const std::string& kin
     }
     token = page.next_page_token;
   } while (!token.empty());
+  TRY(writes,
+      audited(context, std::move(writes),
+              {.project = project, .action = kind + ".deleted", .object = kind + "/" + name}));
   TRY(context.metadata->commit(writes));
   sweep_objects(context);
   return absl::OkStatus();

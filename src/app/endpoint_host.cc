@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/audit.h"
 #include "app/endpoint_policy.h"
 #include "app/resources.h"
 #include "base/log.h"
@@ -118,8 +119,10 @@ absl::Status EndpointHost::change(const store::DocumentKey& key, int64_t expecte
                                   const base::Json& body) {
   const std::scoped_lock changing(changing_);
   TRY(std::shared_ptr<const serve::Endpoint> endpoint, build(key.project, body));
-  TRY(context_.metadata->commit(
-      {store::Write::put(key, base::dump_json(body), expected_revision)}));
+  TRY(const std::vector<store::Write> writes,
+      audited(context_, {store::Write::put(key, base::dump_json(body), expected_revision)},
+              endpoint_change(context_, key, body)));
+  TRY(context_.metadata->commit(writes));
   publish(std::move(endpoint), body);
   return absl::OkStatus();
 }
@@ -127,8 +130,14 @@ absl::Status EndpointHost::change(const store::DocumentKey& key, int64_t expecte
 absl::Status EndpointHost::remove(const store::DocumentKey& key, int64_t expected_revision) {
   const std::scoped_lock changing(changing_);
   // A later endpoint of this name is another one: it takes over no wishes.
-  TRY(context_.metadata->commit({store::Write::remove(key, expected_revision),
-                                 store::Write::remove(policy_key(key.project, key.name))}));
+  TRY(const std::vector<store::Write> writes,
+      audited(context_,
+              {store::Write::remove(key, expected_revision),
+               store::Write::remove(policy_key(key.project, key.name))},
+              {.project = key.project,
+               .action = "endpoint.deleted",
+               .object = "endpoint/" + key.name}));
+  TRY(context_.metadata->commit(writes));
   withdraw(key.project, key.name);
   return absl::OkStatus();
 }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/alerts_stage.h"
+#include "app/audit.h"
 #include "app/counters_stage.h"
 #include "app/endpoint_log.h"
 #include "app/evaluate_kind.h"
@@ -35,6 +36,12 @@ base::Json degraded_json(const std::vector<EndpointHost::Degraded>& endpoints) {
   return list;
 }
 
+base::Json audit_json(const govern::AuditLog& log) {
+  const absl::Status state = log.state();
+  return state.ok() ? base::Json{{"state", "ok"}}
+                    : base::Json{{"state", "damaged"}, {"reason", base::describe(state)}};
+}
+
 }  // namespace
 
 Factory::Factory(std::unique_ptr<Context> context)
@@ -57,7 +64,8 @@ absl::StatusOr<std::unique_ptr<App>> App::create(Options options) {
   context->clock = &base::system_clock();
   context->files = &base::system_files();
   TRY(context->home, store::Home::open(context->options.home));
-  TRY(context->metadata, store::open_sqlite(context->home->database(), *context->clock));
+  TRY(auto metadata, store::open_sqlite(context->home->database(), *context->clock));
+  context->metadata = govern::require_entries(std::move(metadata), audited_kinds());
   TRY(context->objects, store::open_directory(context->home->objects()));
   context->ids = std::make_unique<base::IdSource>(*context->clock, base::system_entropy());
   context->auditor =
@@ -78,8 +86,35 @@ absl::StatusOr<std::unique_ptr<App>> App::create(Options options) {
   return std::unique_ptr<App>(std::move(factory));
 }
 
+absl::Status Factory::open_audit() {
+  Context& context = *context_;
+  TRY(context.audit,
+      govern::AuditLog::open({.metadata = *context.metadata,
+                              .files = *context.files,
+                              .entropy = base::system_entropy(),
+                              .key_file = context.home->root() / "keys" / "audit.key",
+                              .watches = context.options.takes_up_jobs}));
+  if (!context.options.takes_up_jobs) {
+    return absl::OkStatus();  // A command that hosts the factory for a moment.
+  }
+  const base::Limits& limits = context.options.limits;
+  TRY(const std::vector<store::Write> started,
+      audited(context, {},
+              {.action = "server.started",
+               .object = "server",
+               .details = {{"version", context.options.version},
+                           {"commit", context.options.commit},
+                           {"durability", static_cast<int>(context.options.durability)},
+                           {"full_disk", static_cast<int>(context.options.full_disk)},
+                           {"allow_private_urls", context.options.allow_private_urls},
+                           {"jobs_at_once", limits.jobs_at_once},
+                           {"job_memory_bytes", limits.job_memory_bytes}}}));
+  return context.metadata->commit(started).status();
+}
+
 absl::Status Factory::open() {
   Context& context = *context_;
+  TRY(open_audit());
   steps_ = std::make_unique<PipelineSteps>(context, *this);
   context.runner->add(make_import_kind(context));
   context.runner->add(make_train_kind(context));
@@ -148,6 +183,7 @@ void Factory::stop() {
   if (context_->runner != nullptr) {
     context_->runner->stop();
   }
+  context_->audit.reset();
 }
 
 absl::StatusOr<table::Engine*> Factory::query_engine() {
@@ -195,6 +231,7 @@ base::Json Factory::status() {
           {"endpoints", endpoints.ok() ? endpoints->documents.size() : 0},
           {"degraded", degraded_json(host_.degraded())},
           {"jobs", {{"running", jobs.running}, {"queued", jobs.queued}}},
+          {"audit", audit_json(*context_->audit)},
           {"disk", {{"used_bytes", used}, {"free_bytes", free.value_or(0)}}},
           {"memory_bytes", base::resident_bytes()}};
 }

@@ -177,6 +177,15 @@ class Factory final : public App {
   absl::Status put_note(const std::string& key, const std::string& text) override;
   absl::Status remove_note(const std::string& key) override;
 
+  absl::StatusOr<base::Json> list_audit(const std::string& project,
+                                        const AuditRequest& request) override;
+  absl::StatusOr<base::Json> audit_checkpoint(std::optional<int64_t> from_size) override;
+  absl::StatusOr<base::Json> audit_entry(const std::string& project,
+                                         const std::string& id) override;
+  absl::StatusOr<Download> export_audit() override;
+  absl::StatusOr<base::Json> lineage(const std::string& project,
+                                     const std::string& object) override;
+
   absl::StatusOr<base::Json> list_jobs(const std::string& project,
                                        const ListRequest& request) override;
   absl::StatusOr<base::Json> job(const std::string& project, const std::string& id) override;
@@ -197,6 +206,7 @@ class Factory final : public App {
   absl::StatusOr<table::Engine*> query_engine();
   absl::Status open_log();
   base::Json alert_counts() const;
+  absl::Status open_audit();
   // The stages of the rounds, in their order.
   void add_stages();
   // Writes rows that meet a user's condition to a file, in a process of their own.

@@ -23,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/audit.h"
 #include "app/factory.h"
 #include "app/worker.h"
 #include "base/file_system.h"
@@ -120,8 +121,9 @@ class HandRunner final : public flow::Runner {
   absl::Status start() override { return absl::OkStatus(); }
   absl::StatusOr<flow::Job> submit(flow::NewJob request) override {
     std::string id = request.id.empty() ? ids_.next() : request.id;
+    std::vector<store::Write> with = std::move(request.with);
     const flow::Job job = flow::new_job(std::move(request), std::move(id), clock_.now());
-    const absl::Status stored = flow::put_new_job(metadata_, job);
+    const absl::Status stored = flow::put_new_job(metadata_, job, std::move(with));
     if (absl::IsAlreadyExists(stored)) {
       return get(job.project, job.id);
     }
@@ -234,6 +236,7 @@ class FactoryFixture : public ::testing::Test {
     auto context = std::make_unique<Context>();
     context->options.home = directory_ / "home";
     context->options.version = "test";
+    context->options.takes_up_jobs = false;  // And so no thread of the audit log's own.
     context->options.commit = "0123abc";
     context->options.round_interval = std::chrono::seconds(0);
     context->clock = &clock_;
@@ -243,7 +246,7 @@ class FactoryFixture : public ::testing::Test {
                          store::open_sqlite(context->home->database(), clock_));
     auto faulty = std::make_unique<FaultyMetadata>(std::move(metadata));
     metadata_ = faulty.get();
-    context->metadata = std::move(faulty);
+    context->metadata = govern::require_entries(std::move(faulty), audited_kinds());
     ASSERT_OK_AND_ASSIGN(context->objects, store::open_directory(context->home->objects(), files_));
     context->ids = std::make_unique<base::IdSource>(clock_, entropy_);
     context->auditor = std::make_unique<govern::Auditor>(clock_, *context->ids, entropy_);

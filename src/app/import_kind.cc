@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/audit.h"
 #include "app/dataset_files.h"
 #include "app/dataset_version.h"
 #include "app/endpoint_log.h"
@@ -220,6 +221,7 @@ absl::StatusOr<VersionBodies> ImportKind::make_version(const table::Manifest& fr
 
 absl::StatusOr<std::string> ImportKind::finish(const flow::Job& job, std::string_view worker_result,
                                                const std::filesystem::path& work_dir) {
+  const ActingFor acting(acting_for(job));
   TRY(const base::Json payload, base::parse_json(job.payload));
   const std::string dataset = payload.value("dataset", std::string());
   base::Json answer = {{"dataset", dataset}, {"unchanged", false}};

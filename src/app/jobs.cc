@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/audit.h"
 #include "app/factory.h"
 #include "app/resources.h"
 #include "base/codes.h"
@@ -12,6 +13,7 @@
 namespace cromford::app {
 
 absl::StatusOr<base::Json> Factory::submit(flow::NewJob job) {
+  job.actor = ActingFor::now().actor;
   const absl::StatusOr<flow::Job> submitted = context_->runner->submit(std::move(job));
   if (submitted.status().code() == absl::StatusCode::kResourceExhausted) {
     return base::passing(submitted.status());  // The queue is full, for now.

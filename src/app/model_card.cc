@@ -85,6 +85,18 @@ Section data(const base::Json& model) {
   return section;
 }
 
+// Endpoints and whatever else is made of it; see lineage.h.
+Section users(const base::Json& model) {
+  Section section{.title = "What rests on it", .header = {"", ""}};
+  for (const base::Json& link : model.value("used_by", base::Json::array())) {
+    section.rows.push_back({text_of(link, "how"), text_of(link, "object")});
+  }
+  if (section.rows.empty()) {
+    section.sentences.emplace_back("No endpoint serves it.");
+  }
+  return section;
+}
+
 // Of a model that was never tested: the best of a run that was stopped, or one of which nothing is
 // told.
 Section untested_quality(const base::Json& model) {
@@ -173,7 +185,7 @@ Section warnings(const base::Json& model) {
 }
 
 std::vector<Section> sections_of(const base::Json& model) {
-  return {details(model),    data(model),        quality(model),
+  return {details(model),    data(model),        users(model),   quality(model),
           importance(model), leaderboard(model), warnings(model)};
 }
 

@@ -8,6 +8,7 @@
 #include "app/endpoint_plan.h"
 #include "app/factory.h"
 #include "app/import_kind.h"
+#include "app/lineage.h"
 #include "app/model_card.h"
 #include "app/model_files.h"
 #include "app/request_reader.h"
@@ -108,7 +109,11 @@ absl::StatusOr<base::Json> Factory::model_version(const std::string& project,
 absl::StatusOr<std::string> Factory::model_card(const std::string& project, const std::string& name,
                                                 const std::string& version,
                                                 const std::string& format) {
-  TRY(const base::Json resource, model_version(project, name, version));
+  TRY(base::Json resource, model_version(project, name, version));
+  TRY(const base::Json lineage,
+      lineage_of(*context_, project,
+                 "model/" + version_name(name, resource.value("version", int64_t{0}))));
+  resource["used_by"] = lineage["used_by"];
   return render_model_card(resource, format);
 }
 

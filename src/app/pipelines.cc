@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "app/audit.h"
 #include "app/factory.h"
 #include "app/import_kind.h"
 #include "app/resources.h"
+#include "base/hash.h"
 #include "base/name.h"
 #include "flow/pipeline_file.h"
 #include "ingest/check.h"
@@ -125,14 +127,22 @@ absl::StatusOr<base::Json> Factory::apply_pipeline(const Caller& caller, const s
                            {"file", std::string(yaml)},
                            {"spec", flow::to_json(spec)},
                            {"warnings", spec.warnings}};
-  TRY(context_->metadata->commit(
-      {store::Write::put({project, "pipeline", name}, base::dump_json(body))}));
+  TRY(const std::vector<store::Write> writes,
+      audited(*context_, {store::Write::put({project, "pipeline", name}, base::dump_json(body))},
+              {.project = project,
+               .action = "pipeline.applied",
+               .object = "pipeline/" + name,
+               .evidence = {{"file", base::content_hash(yaml).text()}}}));
+  TRY(context_->metadata->commit(writes));
   return pipeline(project, name);
 }
 
 absl::Status Factory::delete_pipeline(const std::string& project, const std::string& name) {
   TRY(const store::Document document, context_->metadata->get({project, "pipeline", name}));
-  TRY(context_->metadata->commit({store::Write::remove(document.key, document.revision)}));
+  TRY(const std::vector<store::Write> writes,
+      audited(*context_, {store::Write::remove(document.key, document.revision)},
+              {.project = project, .action = "pipeline.deleted", .object = "pipeline/" + name}));
+  TRY(context_->metadata->commit(writes));
   return flow::forget_pipeline(*context_->metadata, project, name);
 }
 
@@ -140,11 +150,18 @@ absl::StatusOr<base::Json> Factory::run_pipeline(const Caller& caller, const std
                                                  const std::string& name) {
   TRY(const store::Document document, context_->metadata->get({project, "pipeline", name}));
   TRY(const flow::PipelineSpec spec, spec_of(document));
+  TRY(std::vector<store::Write> entry,
+      audited(*context_, {},
+              {.project = project,
+               .action = "pipeline.run",
+               .object = "pipeline/" + name,
+               .evidence = {{"pipeline", base::content_hash(document.body).text()}}}));
   return submit({.project = project,
                  .kind = "pipeline",
                  .title = fmt::format("pipeline {}", name),
                  .payload = flow::pipeline_payload(spec),
-                 .request_id = caller.request_id});
+                 .request_id = caller.request_id,
+                 .with = std::move(entry)});
 }
 
 absl::StatusOr<base::Json> Factory::pipeline_history(const std::string& project,

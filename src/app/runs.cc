@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/audit.h"
 #include "app/factory.h"
 #include "app/request_reader.h"
 #include "app/resources.h"
@@ -170,11 +171,12 @@ absl::StatusOr<flow::Job> submit_train_job(const Context& context, const std::st
                                {"settings", train.settings},
                                {"warnings", base::Json::array()},
                                {"trials", base::Json::array()}};
-  absl::Status created =
-      context.metadata
-          ->commit({store::Write::put({project, "run", id}, base::dump_json(document),
-                                      store::kMustNotExist)})
-          .status();
+  TRY(const std::vector<store::Write> writes,
+      audited(context,
+              {store::Write::put({project, "run", id}, base::dump_json(document),
+                                 store::kMustNotExist)},
+              run_change(project, id, document)));
+  absl::Status created = context.metadata->commit(writes).status();
   if (!created.ok() && created.code() != absl::StatusCode::kAlreadyExists) {
     return created;
   }
@@ -190,9 +192,15 @@ absl::StatusOr<flow::Job> submit_train_job(const Context& context, const std::st
                               .title = fmt::format("train {} on {}", train.model, dataset),
                               .payload = base::dump_json(payload),
                               .request_id = train.request_id,
+                              .actor = ActingFor::now().actor,
                               .id = id});
   if (!job.ok() && created.ok()) {
-    (void)context.metadata->commit({store::Write::remove({project, "run", id})});
+    const absl::StatusOr<std::vector<store::Write>> undone =
+        audited(context, {store::Write::remove({project, "run", id})},
+                run_change(project, id, {{"state", "withdrawn"}}));
+    if (undone.ok()) {
+      (void)context.metadata->commit(*undone);
+    }
   }
   return job;
 }

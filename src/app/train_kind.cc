@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/audit.h"
 #include "app/dataset_files.h"
 #include "app/model_files.h"
 #include "app/resources.h"
@@ -59,8 +60,9 @@ class TrainKind final : public flow::JobKind {
   absl::StatusOr<base::Json> store_model(const flow::Job& job, const base::Json& report,
                                          const std::filesystem::path& package,
                                          const base::Json& end) const;
-  absl::StatusOr<store::Write> run_write(const std::string& project, const std::string& run,
-                                         const base::Json& fields) const;
+  absl::StatusOr<std::vector<store::Write>> run_write(const std::string& project,
+                                                      const std::string& run,
+                                                      const base::Json& fields) const;
 
   absl::StatusOr<base::Json> checkpoint_report(const std::filesystem::path& work_dir) const;
 
@@ -71,8 +73,8 @@ absl::Status TrainKind::update_run(const std::string& project, const std::string
                                    const base::Json& fields) const {
   absl::Status status;
   for (int attempt = 0; attempt < kUpdateAttemptsMax; ++attempt) {
-    TRY(const store::Write write, run_write(project, run, fields));
-    status = context_.metadata->commit({write}).status();
+    TRY(const std::vector<store::Write> writes, run_write(project, run, fields));
+    status = context_.metadata->commit(writes).status();
     if (status.code() != absl::StatusCode::kAborted) {
       return status;
     }
@@ -80,14 +82,18 @@ absl::Status TrainKind::update_run(const std::string& project, const std::string
   return status;
 }
 
-// The run's document with these fields, over its present revision.
-absl::StatusOr<store::Write> TrainKind::run_write(const std::string& project,
-                                                  const std::string& run,
-                                                  const base::Json& fields) const {
+// The run's document with these fields, over its present revision; its end with an audit entry.
+absl::StatusOr<std::vector<store::Write>> TrainKind::run_write(const std::string& project,
+                                                               const std::string& run,
+                                                               const base::Json& fields) const {
   TRY(const store::Document document, context_.metadata->get({project, "run", run}));
   TRY(base::Json body, body_of(document));
   body.update(fields);
-  return store::Write::put(document.key, base::dump_json(body), document.revision);
+  std::vector<store::Write> writes = {
+      store::Write::put(document.key, base::dump_json(body), document.revision)};
+  return fields.contains("finished_at")
+             ? audited(context_, std::move(writes), run_change(project, run, body))
+             : absl::StatusOr<std::vector<store::Write>>(std::move(writes));
 }
 
 absl::StatusOr<base::Json> TrainKind::champion_input(const std::string& project,
@@ -206,14 +212,14 @@ absl::StatusOr<base::Json> TrainKind::store_model(const flow::Job& job, const ba
                       },
                       .also = [&](int64_t number) -> absl::StatusOr<std::vector<store::Write>> {
                         fields["model_version"] = number;
-                        TRY(store::Write write, run_write(job.project, run, fields));
-                        return std::vector<store::Write>{std::move(write)};
+                        return run_write(job.project, run, fields);
                       }}));
   return base::Json{{"run", run}, {"model", model}, {"model_version", version}};
 }
 
 absl::StatusOr<std::string> TrainKind::finish(const flow::Job& job, std::string_view worker_result,
                                               const std::filesystem::path& work_dir) {
+  const ActingFor acting(acting_for(job));
   TRY(const base::Json report, base::parse_json(worker_result));
   TRY(const base::Json result,
       store_model(
@@ -231,6 +237,7 @@ absl::StatusOr<base::Json> TrainKind::checkpoint_report(
 
 std::string TrainKind::ended(const flow::Job& job, const absl::Status& why,
                              const std::filesystem::path& work_dir) {
+  const ActingFor acting(acting_for(job));
   const absl::StatusOr<base::Json> payload = base::parse_json(job.payload);
   if (!payload.ok()) {
     return {};
@@ -276,9 +283,10 @@ absl::Status settle_run(const Context& context, const store::Document& document)
     end = run_end(job->error, job->finished_at.value_or(context.clock->now()));
   }
   body.update(end);
-  return context.metadata
-      ->commit({store::Write::put(document.key, base::dump_json(body), document.revision)})
-      .status();
+  TRY(const std::vector<store::Write> writes,
+      audited(context, {store::Write::put(document.key, base::dump_json(body), document.revision)},
+              run_change(document.key.project, document.key.name, body)));
+  return context.metadata->commit(writes).status();
 }
 
 }  // namespace

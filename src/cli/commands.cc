@@ -414,6 +414,57 @@ std::vector<Command> pipeline_commands() {
   };
 }
 
+std::vector<Command> audit_commands() {
+  std::vector<Flag> list = list_flags();
+  list.insert(list.begin(), {{"--object", "OBJECT", "of this one, e.g. endpoint/late"},
+                             {"--actor", "ACTOR", "by owner, user, loop or server"},
+                             {"--from", "TIME", "the first time"},
+                             {"--to", "TIME", "the first time that is no more meant"},
+                             {"--at", "TIME", "what was true of the object then, and why"}});
+  return {
+      {"audit list",
+       "who did what, when and why; what was true at a time",
+       {},
+       std::move(list),
+       {{"audit list", "the newest first"},
+        {"audit list --object endpoint/late --at 2026-02-01T14:02:00Z",
+         "which version served then, by whom, trained on what, with which checks"}},
+       {},
+       audit_list},
+      {"audit checkpoint",
+       "the signed size and root of the log, to be kept elsewhere",
+       {},
+       {},
+       {{"audit checkpoint > /mnt/worm/checkpoint", "and the public key on standard error"},
+        {"--json audit checkpoint", "with the key, for a script"}},
+       {},
+       audit_checkpoint},
+      one_word("audit export", "write the whole log as a file that proves itself",
+               {"FILE", WordKind::kFile},
+               {{"audit export audit.txt", "with its checkpoint"},
+                {"audit export -", "to standard output"}},
+               audit_export),
+      {"audit verify",
+       "prove that nothing was changed, removed, swapped or cut off",
+       {{"FILE", WordKind::kFile, false}},
+       {{"--checkpoint", "FILE", "an older checkpoint that the log must extend", WordKind::kFile},
+        {"--key", "KEY", "the public key that the log must have"}},
+       {{"audit verify", "the log of this home"},
+        {"audit verify audit.txt --checkpoint old.txt", "needs no server and no home"}},
+       "Ends with 3 where the log does not hold.",
+       audit_verify},
+      {"lineage",
+       "what a thing rests on down to the sources, and what rests on it",
+       {{"OBJECT"}},
+       {},
+       {{"lineage prediction/late/order-17", "its version, run, rows and files"},
+        {"lineage dataset/flights@3", "the runs, models and endpoints that rest on it"}},
+       "OBJECT is prediction/ENDPOINT/ID, endpoint/NAME, model/NAME[@V], run/ID or "
+       "dataset/NAME[@V].",
+       lineage},
+  };
+}
+
 std::vector<Command> other_commands() {
   return {
       {"demo",
@@ -444,7 +495,7 @@ std::vector<Command> make_commands() {
   std::vector<Command> all;
   for (auto make :
        {server_commands, dataset_commands, train_commands, model_commands, endpoint_commands,
-        outcome_commands, monitor_commands, pipeline_commands, other_commands}) {
+        outcome_commands, monitor_commands, pipeline_commands, audit_commands, other_commands}) {
     std::vector<Command> part = make();
     std::move(part.begin(), part.end(), std::back_inserter(all));
   }
@@ -483,6 +534,7 @@ std::string_view group_summary(std::string_view group) {
       {"alert", "what is off with endpoints"},
       {"pipeline", "the whole line, declared in one file"},
       {"job", "everything that runs in the background"},
+      {"audit", "who did what, and the proof of it"},
   };
   const auto* const found = std::find_if(std::begin(kSummaries), std::end(kSummaries),
                                          [&](const auto& entry) { return entry.first == group; });

@@ -52,6 +52,13 @@ struct ServerCommand {
   bool quiet = false;
 };
 
+// `cromford audit verify`, parsed.
+struct AuditVerification {
+  std::filesystem::path file;        // An export.
+  std::filesystem::path checkpoint;  // An older one; empty: none.
+  std::string key;                   // That the log must have; empty: its own.
+};
+
 struct Environment {
   std::istream* in = nullptr;
   std::ostream* out = nullptr;
@@ -78,6 +85,8 @@ struct Environment {
       host;
   // Runs until it is told to stop, and gives the exit code.
   std::function<int(const ServerCommand& command)> run_server;
+  // Holds an export of the audit log against itself, and gives the report as JSON text.
+  std::function<absl::StatusOr<std::string>(const AuditVerification& asked)> verify_audit;
   // The child process of a job of that kind (`cromford worker KIND`, started by a server).
   std::function<int(const std::string& kind)> run_worker;
 };

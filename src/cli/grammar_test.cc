@@ -70,7 +70,7 @@ TEST(GrammarTest, UnknownWordsAreRefusedWithTheNearestOne) {
 }
 
 TEST(GrammarTest, CommandsThatDoNotExistAreNotThere) {
-  for (const std::string word : {"monitor", "audit"}) {
+  for (const std::string word : {"monitor", "label"}) {
     EXPECT_FALSE(parse_words({word, "list"}).ok()) << word;
   }
   expect_refused({"endpoint", "thaw", "late"}, "there is no command 'endpoint thaw'",

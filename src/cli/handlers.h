@@ -66,6 +66,12 @@ absl::Status job_show(const Invocation& call, Session& session);
 absl::Status job_cancel(const Invocation& call, Session& session);
 absl::Status job_log(const Invocation& call, Session& session);
 
+absl::Status audit_list(const Invocation& call, Session& session);
+absl::Status audit_checkpoint(const Invocation& call, Session& session);
+absl::Status audit_export(const Invocation& call, Session& session);
+absl::Status audit_verify(const Invocation& call, Session& session);
+absl::Status lineage(const Invocation& call, Session& session);
+
 absl::Status demo(const Invocation& call, Session& session);
 
 }  // namespace cromford::cli

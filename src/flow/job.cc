@@ -112,6 +112,7 @@ Job new_job(NewJob request, std::string id, base::Time now) {
   job.title = std::move(request.title);
   job.payload = std::move(request.payload);
   job.request_id = std::move(request.request_id);
+  job.actor = std::move(request.actor);
   job.created_at = now;
   return job;
 }
@@ -137,6 +138,7 @@ std::string to_document(const Job& job) {
   document["project"] = job.project;
   document["payload"] = embedded(job.payload);
   document["request_id"] = job.request_id;
+  document["actor"] = job.actor;
   document["attempt"] = job.attempt;
   document["cancel_requested"] = job.cancel_requested;
   return base::dump_json(document);
@@ -156,6 +158,9 @@ absl::StatusOr<Job> from_document(std::string_view text) {
   job.payload = base::dump_json(reader.json("payload"));
   if (document->contains("request_id")) {  // Older jobs have none.
     job.request_id = reader.get<std::string>("request_id");
+  }
+  if (document->contains("actor")) {
+    job.actor = reader.get<std::string>("actor");
   }
   const auto state = std::find(kStateNames.begin(), kStateNames.end(),
                                std::string_view(reader.get<std::string>("state")));

@@ -16,9 +16,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "store/metadata.h"
 
 namespace cromford::flow {
 
@@ -37,6 +39,7 @@ struct Job {
   std::string title;       // For people: "train late on flights@1".
   std::string payload;     // JSON object: what the kind needs to do the work. Not shown to clients.
   std::string request_id;  // Of the request that made it; empty where there is none.
+  std::string actor;       // For whom it is done, in the words of the audit log; may be empty.
 
   JobState state = JobState::kQueued;
   std::string stage;          // The kind's own word for what goes on.
@@ -60,10 +63,13 @@ struct NewJob {
   std::string title;
   std::string payload;  // JSON object.
   std::string request_id{};
+  std::string actor{};
   // Usually empty: a new one is made. Who must be able to submit the same job again after a crash
   // without doing it twice chooses an id beforehand; where it exists already, submit() answers with
   // the job as it is.
   std::string id{};
+  // Committed together with the job, once, where it is new.
+  std::vector<store::Write> with{};
 };
 // INVALID_ARGUMENT where the payload is no object or the chosen id is none.
 absl::Status check_new_job(const NewJob& request);

@@ -44,9 +44,10 @@ absl::Status put_job(store::Metadata& metadata, const Job& job) {
   return metadata.commit({store::Write::put(job_key(job), to_document(job))}).status();
 }
 
-absl::Status put_new_job(store::Metadata& metadata, const Job& job) {
-  return metadata.commit({store::Write::put(job_key(job), to_document(job), store::kMustNotExist)})
-      .status();
+absl::Status put_new_job(store::Metadata& metadata, const Job& job,
+                         std::vector<store::Write> with) {
+  with.push_back(store::Write::put(job_key(job), to_document(job), store::kMustNotExist));
+  return metadata.commit(with).status();
 }
 
 absl::StatusOr<Job> get_job(const store::Metadata& metadata, std::string_view project,

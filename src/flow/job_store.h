@@ -28,7 +28,8 @@ store::DocumentKey job_key(const Job& job);
 // Replaces the stored job.
 absl::Status put_job(store::Metadata& metadata, const Job& job);
 // ALREADY_EXISTS where there is one of this id.
-absl::Status put_new_job(store::Metadata& metadata, const Job& job);
+absl::Status put_new_job(store::Metadata& metadata, const Job& job,
+                         std::vector<store::Write> with = {});
 // NOT_FOUND names the job.
 absl::StatusOr<Job> get_job(const store::Metadata& metadata, std::string_view project,
                             std::string_view id);

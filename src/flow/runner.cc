@@ -220,9 +220,10 @@ absl::StatusOr<Job> RunnerImpl::submit(NewJob request) {
   }
   auto live = std::make_shared<Live>();
   std::string id = chosen ? request.id : ids_.next();
+  std::vector<store::Write> with = std::move(request.with);
   live->job = new_job(std::move(request), std::move(id), clock_.now());
   Job job = live->job;
-  const absl::Status stored = put_new_job(metadata_, job);
+  const absl::Status stored = put_new_job(metadata_, job, std::move(with));
   {
     const std::lock_guard lock(mutex_);
     --submitting_;

@@ -15,6 +15,7 @@ absl::StatusOr<Router> api_router(const ApiSurroundings& surroundings) {
   add_monitor_handlers(surroundings, handlers);
   add_pipeline_handlers(surroundings, handlers);
   add_job_handlers(surroundings, handlers);
+  add_audit_handlers(surroundings, handlers);
   add_server_handlers(surroundings, handlers);
   add_open_inference_handlers(surroundings, handlers);
   return Router::create(api_routes(), std::move(handlers));

@@ -29,6 +29,7 @@ constexpr ListedSchema kSchemas[] = {
     {"list_endpoints", "Endpoint"}, {"list_model_versions", "ModelVersion"},
     {"list_pipelines", "Pipeline"}, {"get_pipeline_history", "PipelineRun"},
     {"list_jobs", "Job"},           {"list_alerts", "Alert"},
+    {"list_audit", "AuditEntry"},
 };
 
 const base::Json& schemas() {

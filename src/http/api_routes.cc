@@ -164,6 +164,13 @@ constexpr auto kRoutes = std::to_array<Route>({
     creating(verb(CROMFORD_PIPELINES "/{name}:run", "run_pipeline")),
     get(CROMFORD_PIPELINES "/{name}/history", "get_pipeline_history", kListQuery),
 
+    get(CROMFORD_PROJECT "/audit", "list_audit",
+        "page_size page_token filter order_by fields object actor from to at"),
+    get(CROMFORD_PROJECT "/audit/checkpoint", "get_audit_checkpoint", "from_size"),
+    get(CROMFORD_PROJECT "/audit/export", "export_audit"),
+    get(CROMFORD_PROJECT "/audit/entries/{id}", "get_audit_entry"),
+    get(CROMFORD_PROJECT "/lineage", "get_lineage", "object"),
+
     get(CROMFORD_PROJECT "/jobs", "list_jobs", kListQuery),
     get(CROMFORD_PROJECT "/jobs/{id}", "get_job"),
     verb(CROMFORD_PROJECT "/jobs/{id}:cancel", "cancel_job"),

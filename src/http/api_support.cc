@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/audit.h"
 #include "app/resources.h"
 #include "base/id.h"
 #include "base/name.h"
@@ -61,6 +62,8 @@ Handler with_names(Handler handler) {
                              "ids have 26 letters and digits; list what there is to find yours");
       }
     }
+    // What the handler changes is told of in the audit log with this name.
+    const app::ActingFor acting(app::acting_for(caller(request)));
     return handler(request, response);
   };
 }

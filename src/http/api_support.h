@@ -37,6 +37,7 @@ void add_endpoint_handlers(const ApiSurroundings& api, Handlers& handlers);
 void add_monitor_handlers(const ApiSurroundings& api, Handlers& handlers);
 void add_pipeline_handlers(const ApiSurroundings& api, Handlers& handlers);
 void add_job_handlers(const ApiSurroundings& api, Handlers& handlers);
+void add_audit_handlers(const ApiSurroundings& api, Handlers& handlers);
 void add_server_handlers(const ApiSurroundings& api, Handlers& handlers);
 void add_open_inference_handlers(const ApiSurroundings& api, Handlers& handlers);
 

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "app/app.h"
+#include "app/audit.h"
 #include "base/assert.h"
 
 namespace cromford::http {
@@ -250,6 +251,18 @@ class FakeApp final : public app::App {
   Answer pipeline_history(Text p, Text n, const app::ListRequest& r) override {
     return listed("history", p + " " + n, r);
   }
+  Answer list_audit(Text p, const app::AuditRequest& r) override {
+    seen = fmt::format("{} {} {} {} {} {}", r.object, r.actor, r.from, r.to, r.at,
+                       app::ActingFor::now().actor);
+    return listed("list_audit", p, r.list);
+  }
+  Answer audit_checkpoint(std::optional<int64_t> from) override {
+    return note("checkpoint", from ? std::to_string(*from) : std::string("newest"));
+  }
+  Answer audit_entry(Text p, Text id) override { return note("audit_entry", p, id); }
+  absl::StatusOr<app::Download> export_audit() override { return downloaded(note("export_audit")); }
+  Answer lineage(Text p, Text object) override { return note("lineage", p, object); }
+
   Answer list_jobs(Text p, const app::ListRequest& r) override { return listed("list_jobs", p, r); }
   Answer job(Text p, Text id) override { return note("job", p, id); }
   Answer cancel_job(Text p, Text id) override { return note("cancel_job", p, id); }

@@ -18,6 +18,7 @@
 #include "main/build_commit.h"
 #include "main/config.h"
 #include "main/factory_server.h"
+#include "main/verify_audit.h"
 
 namespace cromford::main_program {
 namespace {
@@ -108,6 +109,7 @@ int run(const std::vector<std::string>& arguments) {
   environment.run_server = [&facts](const cli::ServerCommand& command) {
     return run_server(command, facts);
   };
+  environment.verify_audit = verify_audit;
   return cli::run(arguments, environment);
 }
 
