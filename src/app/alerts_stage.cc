@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "app/alert_sender.h"
+#include "app/quality_store.h"
 #include "app/resources.h"
 #include "base/text.h"
 #include "ingest/address_guard.h"
@@ -16,6 +18,7 @@ namespace {
 
 constexpr std::chrono::hours kHour{1};
 constexpr size_t kEmailsMax = 20;
+constexpr double kQualityEvidence = 1e6;  // A million to one; monitor/loss_change.h.
 
 store::DocumentKey clock_key(const EndpointName& name) {
   return {name.project, "alert_clock", name.endpoint};
@@ -110,6 +113,41 @@ std::optional<monitor::AlertSign> latency_sign(const WatchedVersion& version,
       .remedy = "see whether the machine is overloaded: /metrics; send smaller batches"};
 }
 
+// One sign for each version whose loss is known well enough to speak of.
+absl::StatusOr<std::vector<monitor::AlertSign>> quality_signs(const Context& context,
+                                                              const RoundContext& round) {
+  TRY(const QualityState state, read_quality_state(context, round.name));
+  std::map<std::string, monitor::AlertSign> signs;  // By version, whatever its role was.
+  for (const auto& [answerer, change] : state.changes) {
+    if (answerer.variant == "shadow" || change.tolerated() == 0) {
+      continue;
+    }
+    const std::string who = fmt::format("{}@{}", answerer.model, answerer.version);
+    monitor::AlertSign& sign = signs[who];
+    if (sign.bad) {
+      continue;
+    }
+    const std::optional<base::Time> since = change.changed_at();
+    sign = {
+        .rule = "quality",
+        .subject = who,
+        .bad = change.alarm_at().has_value(),
+        .window_end = *round.watermark,
+        .since = since.value_or(*round.watermark),
+        .what = fmt::format("the answers of {} have become worse than its test promised", who),
+        .value = change.evidence(),
+        .limit = kQualityEvidence,
+        .remedy = fmt::format("see what was measured: cromford --json monitor show {}; train on "
+                              "newer rows, or let the policy do so (retrain)",
+                              round.name.endpoint)};
+  }
+  std::vector<monitor::AlertSign> out;
+  for (auto& [who, sign] : signs) {
+    out.push_back(std::move(sign));
+  }
+  return out;
+}
+
 bool serves(const serve::Endpoint* served, const std::string& subject) {
   return served != nullptr &&
          std::ranges::any_of(served->variants(), [&](const serve::Variant& variant) {
@@ -136,10 +174,11 @@ absl::StatusOr<AlertChannels> parse_alert_channels(const base::Json& alerts) {
         }
         channels.emails.push_back(address);
       }
-    } else if (key != "drift" && key != "error_rate" && key != "latency_p99_ms") {
+    } else if (key != "drift" && key != "quality" && key != "error_rate" &&
+               key != "latency_p99_ms") {
       return base::invalid(fmt::format("there is no alert setting '{}' of this form", key),
                            "the settings are webhook (a URL), email (a list of addresses), drift, "
-                           "error_rate, latency_p99_ms");
+                           "quality, error_rate, latency_p99_ms");
     }
   }
   return channels;
@@ -257,6 +296,10 @@ absl::Status AlertsStage::run(RoundContext& round) {
   Changes changes;
   TRY(changes.open, open_alerts(*context_.metadata, round.name));
   TRY(std::vector<monitor::AlertSign> found, signs(round, policy, rules, looked_at));
+  if (rules.quality && (!looked_at || *looked_at < *round.watermark)) {
+    TRY(const std::vector<monitor::AlertSign> quality, quality_signs(context_, round));
+    found.insert(found.end(), quality.begin(), quality.end());
+  }
   found.insert(found.end(), round.signs.begin(), round.signs.end());
   TRY(follow_signs(round, found, changes));
   end_orphans(round, changes);

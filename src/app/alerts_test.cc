@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <functional>
+#include <future>
+
 #include "app/alert_sender.h"
 #include "app/alerts_stage.h"
 #include "app/factory_fixture.h"
@@ -17,9 +20,13 @@ class FakeTransport final : public AlertTransport {
   std::vector<std::string> posted;
   std::vector<std::string> mailed;
   absl::Status failure;
+  std::function<void()> during_post;
 
   absl::Status post(const std::string& url, const std::string& json) override {
     posted.push_back(url + " " + json);
+    if (during_post) {
+      during_post();
+    }
     return failure;
   }
   absl::Status mail(const std::vector<std::string>& to, const std::string& subject,
@@ -122,6 +129,24 @@ TEST_F(AlertsTest, WhatNobodyTakesIsGivenUpAfterADay) {
   transport_->posted.clear();
   ASSERT_OK(sender_->send_due());
   EXPECT_TRUE(transport_->posted.empty());
+}
+
+TEST_F(AlertsTest, AReceiverThatHangsHoldsUpNoRound) {
+  std::promise<void> asked;
+  std::promise<void> answer;
+  transport_->during_post = [&] {
+    asked.set_value();
+    answer.get_future().wait();
+  };
+  set_policy({{"webhook", "https://hooks.example.org/secret"}});
+  pass_hour(50);
+  pass_hour(0);
+  sender_->start();
+  asked.get_future().wait();
+  pass_hour(0);
+  EXPECT_EQ(alerts("state = firing").size(), 1U);
+  answer.set_value();
+  sender_->stop();
 }
 
 TEST_F(AlertsTest, ASilencedAlertSendsNothing) {

@@ -8,6 +8,9 @@ namespace cromford::app {
 namespace {
 
 constexpr std::chrono::hours kHour{1};
+constexpr std::chrono::hours kDay{24};
+// A month by the hour, and a few days more.
+constexpr std::chrono::hours kHoursKept{35 * 24};
 
 }  // namespace
 
@@ -127,11 +130,27 @@ absl::StatusOr<uint64_t> CountersStage::store(const EndpointName& name,
   return rows;
 }
 
+absl::Status CountersStage::fold(const EndpointName& name, base::Time watermark) {
+  const base::Time before = monitor::window_start(watermark - kHoursKept, kDay);
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto found = endpoints_.find(name);
+    if (found == endpoints_.end() || found->second.folded >= before) {
+      return absl::OkStatus();
+    }
+    found->second.folded = before;
+  }
+  return windows_.fold(name.project, name.endpoint, before).status();
+}
+
 absl::Status CountersStage::run(RoundContext& round) {
   const absl::StatusOr<uint64_t> rows = store(round.name, round.served.get());
   // Also where nothing could be stored: the other stages go by what there is.
   TRY(round.watermark, windows_.watermark(round.name.project, round.name.endpoint, round.at));
   TRY(rows);
+  if (round.watermark) {
+    TRY(fold(round.name, *round.watermark));
+  }
   round.found = {{"rows", *rows}};
   return absl::OkStatus();
 }

@@ -50,6 +50,7 @@ class CountersStage final : public RoundStage {
     std::vector<Watched> watched;
     std::vector<monitor::StoredWindow> taken;  // And not stored yet.
     uint64_t refused = 0;                      // Requests that were counted already.
+    base::Time folded{};                       // Hours before it are days already.
   };
 
   // The counts of a variant since the last time. Errors happen at no event time; they stand in the
@@ -59,6 +60,8 @@ class CountersStage final : public RoundStage {
   std::vector<monitor::StoredWindow> take_all(const EndpointName& name, base::Time clock);
   // Requests that were refused before a version was chosen stand with the champion.
   void take_refused(const serve::Endpoint& served, base::Time clock);
+  // Once a day of event time, puts old hours together to days.
+  absl::Status fold(const EndpointName& name, base::Time watermark);
   // Stores what was taken, now or earlier; the number of rows.
   absl::StatusOr<uint64_t> store(const EndpointName& name, const serve::Endpoint* served);
 

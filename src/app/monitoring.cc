@@ -178,13 +178,16 @@ base::Json view_json(const EndpointName& name, const MonitorView& view) {
       {"windows", std::move(list)}};
 }
 
-// The hours by version and role, added up to windows. What was folded into longer windows already
-// stays as it is.
+// The hours by version and role, added up to windows. Old hours are days by now, and in no shorter
+// window.
 absl::StatusOr<std::vector<WatchedVersion>> group(std::vector<monitor::StoredWindow> stored,
                                                   std::chrono::seconds length) {
   using Key = std::tuple<std::string, int32_t, bool>;
   std::map<Key, std::map<base::Time, monitor::StoredWindow>> groups;
   for (monitor::StoredWindow& each : stored) {
+    if (each.window.length > length) {
+      continue;
+    }
     const Key key{each.window.model, each.window.version, each.shadow};
     const base::Time start = monitor::window_start(each.window.start, length);
     auto [at, fresh] = groups[key].try_emplace(start, std::move(each));

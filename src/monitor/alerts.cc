@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/status.h"
 
@@ -113,11 +114,16 @@ absl::StatusOr<AlertRules> parse_alert_rules(const base::Json& json) {
   if (!json.is_object()) {
     return rules;
   }
-  if (const auto drift = json.find("drift"); drift != json.end() && !drift->is_null()) {
-    if (!drift->is_boolean()) {
-      return base::invalid("the alert rule 'drift' is neither true nor false");
+  for (const auto& [key, rule] :
+       {std::pair("drift", &rules.drift), std::pair("quality", &rules.quality)}) {
+    const auto found = json.find(key);
+    if (found == json.end() || found->is_null()) {
+      continue;
     }
-    rules.drift = drift->get<bool>();
+    if (!found->is_boolean()) {
+      return base::invalid(fmt::format("the alert rule '{}' is neither true nor false", key));
+    }
+    *rule = found->get<bool>();
   }
   TRY(rules.error_rate, limit_of(json, "error_rate", rules.error_rate));
   TRY(rules.latency_p99_ms, limit_of(json, "latency_p99_ms", rules.latency_p99_ms));

@@ -74,10 +74,12 @@ absl::StatusOr<Alert> silence(Alert alert, base::Time until);
 // that few requests ring nothing.
 struct AlertRules {
   bool drift = true;
+  bool quality = true;
   std::optional<double> error_rate = 0.05;  // Nothing: not watched; so below.
   std::optional<double> latency_p99_ms = std::nullopt;
 };
-// Reads {"drift", "error_rate", "latency_p99_ms"}, false or null for off; other keys are of others.
+// Reads {"drift", "quality", "error_rate", "latency_p99_ms"}, false or null for off; other keys are
+// of others.
 absl::StatusOr<AlertRules> parse_alert_rules(const base::Json& json);
 
 // Bad above the limit with 99.9 % certainty, good at half of it or below, nothing in between.

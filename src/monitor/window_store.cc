@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -18,7 +19,7 @@ namespace {
 constexpr std::string_view kKind = "window_counts";
 constexpr int32_t kPage = 1000;
 constexpr std::chrono::hours kAhead{24};
-constexpr std::chrono::hours kLongest{24};
+constexpr std::chrono::seconds kDay = std::chrono::hours(24);  // The longest that is stored.
 
 // The time comes first, so that names are in its order.
 std::string from_time(const std::string& endpoint, base::Time time) {
@@ -79,8 +80,9 @@ absl::Status merge(const StoredWindow& other, StoredWindow& into) {
   return absl::OkStatus();
 }
 
-absl::Status WindowStore::add(const std::string& project, const std::string& endpoint,
-                              std::span<const StoredWindow> windows) {
+absl::StatusOr<std::vector<store::Write>> WindowStore::sums_of(
+    const std::string& project, const std::string& endpoint,
+    std::span<const StoredWindow> windows) const {
   struct Sum {
     store::DocumentKey key;
     StoredWindow stored;
@@ -117,7 +119,45 @@ absl::Status WindowStore::add(const std::string& project, const std::string& end
     writes.push_back(
         store::Write::put(std::move(sum.key), body_of(endpoint, sum.stored), sum.revision));
   }
+  return writes;
+}
+
+absl::Status WindowStore::add(const std::string& project, const std::string& endpoint,
+                              std::span<const StoredWindow> windows) {
+  TRY(const std::vector<store::Write> writes, sums_of(project, endpoint, windows));
   return writes.empty() ? absl::OkStatus() : metadata_.commit(writes).status();
+}
+
+absl::StatusOr<uint64_t> WindowStore::fold(const std::string& project, const std::string& endpoint,
+                                           base::Time before) {
+  std::vector<StoredWindow> hours;
+  std::vector<store::Write> removals;
+  std::string token;
+  do {
+    TRY(const store::DocumentPage page,
+        metadata_.list({.project = project,
+                        .kind = std::string(kKind),
+                        .name_prefix = endpoint + "/",
+                        .filter = fmt::format("length_s < {} AND name < \"{}\"", kDay.count(),
+                                              from_time(endpoint, before)),
+                        .page_size = kPage,
+                        .page_token = token}));
+    for (const store::Document& document : page.documents) {
+      TRY(StoredWindow hour, read(document));
+      hour.window.start = window_start(hour.window.start, kDay);
+      hour.window.length = kDay;
+      hours.push_back(std::move(hour));
+      removals.push_back(store::Write::remove(document.key, document.revision));
+    }
+    token = page.next_page_token;
+  } while (!token.empty());
+  if (hours.empty()) {
+    return uint64_t{0};
+  }
+  TRY(std::vector<store::Write> writes, sums_of(project, endpoint, hours));
+  std::ranges::move(removals, std::back_inserter(writes));
+  TRY(metadata_.commit(writes));
+  return uint64_t{removals.size()};
 }
 
 absl::StatusOr<std::vector<StoredWindow>> WindowStore::list(const std::string& project,
@@ -126,7 +166,7 @@ absl::StatusOr<std::vector<StoredWindow>> WindowStore::list(const std::string& p
   std::string filter;
   if (period.from) {
     // A day that began before may end within the period.
-    filter = fmt::format("name >= \"{}\"", from_time(endpoint, *period.from - kLongest));
+    filter = fmt::format("name >= \"{}\"", from_time(endpoint, *period.from - kDay));
   }
   if (period.to) {
     filter += fmt::format("{}name < \"{}\"", filter.empty() ? "" : " AND ",

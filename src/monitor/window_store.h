@@ -52,6 +52,10 @@ class WindowStore {
   absl::StatusOr<std::vector<StoredWindow>> list(const std::string& project,
                                                  const std::string& endpoint,
                                                  const Period& period) const;
+  // Puts the hours that ended at `before` (a midnight) or earlier together to days, in one commit;
+  // the number of hours that are gone.
+  absl::StatusOr<uint64_t> fold(const std::string& project, const std::string& endpoint,
+                                base::Time before);
   // The clock of the endpoint: the begin of the latest hour that has rows, without those more than
   // a day after `now`, which come from clocks that are wrong.
   absl::StatusOr<std::optional<base::Time>> watermark(const std::string& project,
@@ -59,6 +63,11 @@ class WindowStore {
                                                       base::Time now) const;
 
  private:
+  // What stores these windows on top of those there are.
+  absl::StatusOr<std::vector<store::Write>> sums_of(const std::string& project,
+                                                    const std::string& endpoint,
+                                                    std::span<const StoredWindow> windows) const;
+
   store::Metadata& metadata_;
 };
 

@@ -85,6 +85,24 @@ TEST_F(WindowStoreTest, TheClockIgnoresTimesFarAhead) {
   EXPECT_EQ(windows.watermark("default", "late", now).value(), at("2001-02-01T05:00:00Z"));
 }
 
+TEST_F(WindowStoreTest, OldHoursBecomeDays) {
+  WindowStore windows(*metadata_);
+  ASSERT_OK(windows.add(
+      "default", "late",
+      std::vector{hour("2001-02-01T10:00:00Z", 1, {1}), hour("2001-02-01T23:00:00Z", 2, {2}),
+                  hour("2001-02-02T00:00:00Z", 4, {4})}));
+  EXPECT_EQ(windows.fold("default", "late", at("2001-02-02")).value(), 2U);
+  EXPECT_EQ(windows.fold("default", "late", at("2001-02-02")).value(), 0U);
+  ASSERT_EQ(all().size(), 2U);
+  EXPECT_EQ(all()[0].window.rows, 3U);
+  EXPECT_EQ(all()[0].window.length, std::chrono::hours(24));
+  EXPECT_EQ(all({.from = at("2001-02-01T15:00:00Z"), .to = at("2001-02-02")}).size(), 1U);
+  // An hour that comes late joins its day.
+  ASSERT_OK(windows.add("default", "late", std::vector{hour("2001-02-01T11:00:00Z", 8, {8})}));
+  EXPECT_EQ(windows.fold("default", "late", at("2001-02-02")).value(), 1U);
+  EXPECT_EQ(all()[0].window.rows, 11U);
+}
+
 TEST_F(WindowStoreTest, SaysWhatIsDamaged) {
   ASSERT_OK(metadata_->commit(
       {store::Write::put({"default", "window_counts", "late/2001-02-01T00:00:00Z/3600/late@3"},

@@ -137,6 +137,7 @@ class MonitorTest(FactoryTest):
         self.assertEqual({d: x["summary"] for d, x in quiet.items() if x["state"] == "confirmed"}, {})
         view = server.request("GET", ENDPOINT + "/monitor?from=2001-02-01").json()
         self.assertEqual(sum(w["rows"] for w in view["windows"]), counted)
+        self.assertLessEqual({"quality", "estimate", "bias", "segments"}, set(view))
 
         def kilometres(row):
             row["distance"] = row["distance"] * 1.609
