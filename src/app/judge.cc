@@ -190,6 +190,17 @@ absl::StatusOr<base::Json> compare_packages(const table::Table& rows,
   const std::vector<double> weights = at_rows(read_weights(rows, challenger), fair);
   TRY(const Judged before, judge_package(rows, fair, labels, weights, champion, cancel));
   TRY(const Judged after, judge_package(rows, fair, labels, weights, challenger, cancel));
+  TRY(base::Json comparison, compare_judged(champion, before, challenger, after));
+  comparison["test_rows"] = tested.size();
+  return comparison;
+}
+
+absl::StatusOr<base::Json> compare_judged(const model::Package& champion, const Judged& before,
+                                          const model::Package& challenger, const Judged& after) {
+  if (before.labels.empty() || before.labels.size() != after.labels.size()) {
+    return base::refused("the two models cannot be judged on the same rows",
+                         "look at the rows: is the truth known, and the same to both?");
+  }
   base::Json metrics = base::Json::object();
   base::Json unknown = base::Json::object();
   for (const metric::MetricInfo& info : metric::metrics_of(metric_task(challenger.task()))) {
@@ -203,8 +214,7 @@ absl::StatusOr<base::Json> compare_packages(const table::Table& rows,
   }
   return base::Json{{"metrics", std::move(metrics)},
                     {"unknown", std::move(unknown)},
-                    {"row_count", after.labels.size()},
-                    {"test_rows", tested.size()}};
+                    {"row_count", after.labels.size()}};
 }
 
 }  // namespace cromford::app

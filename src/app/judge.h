@@ -64,9 +64,14 @@ Judged judge(const std::vector<double>& labels, const std::vector<double>& predi
 // Borrows from `judged`.
 metric::Scored scored_of(const model::Package& package, const Judged& judged);
 
+// Both models on the same rows: {"metrics": {name: {champion, challenger, difference,
+// standard_error, p_value}}, "unknown": {name: why}, "row_count"}. FAILED_PRECONDITION where there
+// are none, or not the same.
+absl::StatusOr<base::Json> compare_judged(const model::Package& champion, const Judged& before,
+                                          const model::Package& challenger, const Judged& after);
+
 // Both models on those of the `tested` rows of the table (the challenger's test part) that the
-// champion cannot have learned from either: {"metrics": {name: {champion, challenger, difference,
-// standard_error, p_value}}, "unknown": {name: why}, "row_count", "test_rows"}.
+// champion cannot have learned from either: as compare_judged(), and "test_rows".
 // FAILED_PRECONDITION where their classes differ, or no such row can be found.
 absl::StatusOr<base::Json> compare_packages(const table::Table& rows,
                                             const std::vector<uint32_t>& tested,

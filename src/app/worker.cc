@@ -9,6 +9,8 @@ int worker_main(std::string_view kind) {
                                  {"evaluate", evaluate_model},
                                  {"score", score_rows},
                                  {"outcomes", read_outcomes},
+                                 {"choose", choose_window},
+                                 {"judge", judge_candidate},
                                  {"query", query_rows}});
 }
 

@@ -24,6 +24,8 @@ absl::StatusOr<std::string> import_rows(std::string_view input, flow::WorkerCont
 absl::StatusOr<std::string> compact_log(std::string_view input, flow::WorkerContext& context);
 absl::StatusOr<std::string> train_model(std::string_view input, flow::WorkerContext& context);
 absl::StatusOr<std::string> evaluate_model(std::string_view input, flow::WorkerContext& context);
+absl::StatusOr<std::string> choose_window(std::string_view input, flow::WorkerContext& context);
+absl::StatusOr<std::string> judge_candidate(std::string_view input, flow::WorkerContext& context);
 absl::StatusOr<std::string> query_rows(std::string_view input, flow::WorkerContext& context);
 absl::StatusOr<std::string> read_outcomes(std::string_view input, flow::WorkerContext& context);
 absl::StatusOr<std::string> score_rows(std::string_view input, flow::WorkerContext& context);

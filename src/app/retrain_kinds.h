@@ -1,0 +1,31 @@
+#pragma once
+
+// The two jobs of the loop that are not known elsewhere, the server's half and the payloads:
+//
+//   choose  how far back training should reach, found by short trainings that are tried on the
+//           latest rows before those that are kept for the gate
+//   judge   champion and candidate on the rows kept for the gate, which neither learnt from, and
+//           the policy's rules on what was found; the evidence is stored as an object
+//
+// Thread safety: as flow::JobKind.
+
+#include <memory>
+#include <string>
+
+#include "app/context.h"
+#include "base/json.h"
+#include "flow/runner.h"
+
+namespace cromford::app {
+
+// The column of the loop's dataset that says when a row was predicted.
+inline constexpr const char* kEventColumn = "predicted_at";
+
+// Payload of "choose": {"dataset", "model" (the champion), "window" ("auto" or a duration),
+// "rows_min"}; result {"where", "gate_where", "tried": [{"window", "rows", "loss"}], "reason"}.
+std::unique_ptr<flow::JobKind> make_choose_kind(Context& context);
+// Payload of "judge": {"dataset", "where", "champion", "candidate", "rules", "columns"}; result
+// {"passed", "evidence", "reason", "quality"}.
+std::unique_ptr<flow::JobKind> make_judge_kind(Context& context);
+
+}  // namespace cromford::app
