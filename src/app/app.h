@@ -224,6 +224,21 @@ class App {
   // A round of the endpoint at once, and what its stages found (app/rounds.h).
   virtual absl::StatusOr<base::Json> check_endpoint(const std::string& project,
                                                     const std::string& name) = 0;
+  // Where the endpoint's loop stands and how it came there (lifecycle/state.h).
+  virtual absl::StatusOr<base::Json> lifecycle(const std::string& project,
+                                               const std::string& name) = 0;
+  // Asks for a candidate: {"reason"}. FAILED_PRECONDITION while a run is under way.
+  virtual absl::StatusOr<base::Json> retrain_endpoint(const std::string& project,
+                                                      const std::string& name,
+                                                      const base::Json& request) = 0;
+  // A person's yes or no: {"evidence", "note"}. ALREADY_EXISTS where the evidence is another one.
+  virtual absl::StatusOr<base::Json> decide_candidate(const std::string& project,
+                                                      const std::string& name,
+                                                      const base::Json& request, bool yes) = 0;
+  // What a decision of the loop rests on, by the hash that its history names.
+  virtual absl::StatusOr<base::Json> loop_evidence(const std::string& project,
+                                                   const std::string& name,
+                                                   const std::string& hash) = 0;
   // What its owner wants of the endpoint (app/endpoint_policy.h); the defaults where nothing was
   // put.
   virtual absl::StatusOr<base::Json> endpoint_policy(const std::string& project,

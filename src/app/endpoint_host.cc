@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "app/audit.h"
 #include "app/endpoint_policy.h"
+#include "app/loop_world.h"
 #include "app/resources.h"
 #include "base/log.h"
 
@@ -57,13 +59,36 @@ void EndpointHost::publish(std::shared_ptr<const serve::Endpoint> endpoint,
   if (publishing_) {
     publishing_(*endpoint);
   }
+  keep_warm(*endpoint);
   registry_.put(std::move(endpoint));
   note(project, name, absl::OkStatus());
   context_.events->publish(project, "endpoint/" + name, "endpoint", base::dump_json(body));
 }
 
+void EndpointHost::keep_warm(const serve::Endpoint& next) {
+  const std::shared_ptr<const serve::Endpoint> before = registry_.get(next.project(), next.name());
+  if (before == nullptr) {
+    return;
+  }
+  const auto serves = [&next](const std::shared_ptr<const model::Package>& package) {
+    return std::any_of(
+        next.variants().begin(), next.variants().end(),
+        [&](const serve::Variant& variant) { return variant.spec.package == package; });
+  };
+  std::vector<std::shared_ptr<const model::Package>> replaced;
+  for (const serve::Variant& variant : before->variants()) {
+    if (!serves(variant.spec.package)) {
+      replaced.push_back(variant.spec.package);
+    }
+  }
+  if (!replaced.empty()) {
+    warm_[{next.project(), next.name()}] = std::move(replaced);
+  }
+}
+
 void EndpointHost::withdraw(const std::string& project, const std::string& name) {
   registry_.remove(project, name);
+  warm_.erase({project, name});
   note(project, name, absl::OkStatus());
 }
 
@@ -133,7 +158,8 @@ absl::Status EndpointHost::remove(const store::DocumentKey& key, int64_t expecte
   TRY(const std::vector<store::Write> writes,
       audited(context_,
               {store::Write::remove(key, expected_revision),
-               store::Write::remove(policy_key(key.project, key.name))},
+               store::Write::remove(policy_key(key.project, key.name)),
+               store::Write::remove(loop_key(key.project, key.name))},
               {.project = key.project,
                .action = "endpoint.deleted",
                .object = "endpoint/" + key.name}));

@@ -75,6 +75,8 @@ class EndpointHost {
                                                                const base::Json& body);
   absl::Status serve_document(const store::Document& document);
   void publish(std::shared_ptr<const serve::Endpoint> endpoint, const base::Json& body);
+  // Holds on to the packages that `next` no longer serves, so that a rollback need not read them.
+  void keep_warm(const serve::Endpoint& next);
   void withdraw(const std::string& project, const std::string& name);
   void note(const std::string& project, const std::string& name, const absl::Status& status);
 
@@ -83,6 +85,8 @@ class EndpointHost {
   PackageCache packages_;
   std::function<void(const serve::Endpoint&)> publishing_;
   std::mutex changing_;  // Held from the reading of a document to its being served.
+  // What each endpoint served before its last change of models; guarded by changing_.
+  std::map<Name, std::vector<std::shared_ptr<const model::Package>>> warm_;
   mutable std::mutex mutex_;
   std::map<Name, std::string> degraded_;  // Name to reason; guarded by mutex_.
 };

@@ -192,6 +192,33 @@ absl::StatusOr<base::Json> plan_promotion(const base::Json& before, const std::s
                        "deploy one with strategy canary or shadow first");
 }
 
+absl::StatusOr<base::Json> plan_loop(const base::Json& before, const LoopTraffic& wanted) {
+  const bool alone = wanted.candidate.empty();
+  base::Json variants = base::Json::array();
+  TRY(const base::VersionedName champion, base::parse_versioned_name("model", wanted.champion));
+  const int64_t rest = kWhole - wanted.share;
+  variants.push_back(
+      variant_json({.model = champion.name, .model_version = champion.version.value_or(0)},
+                   alone ? kWhole : rest, "champion"));
+  if (!alone) {
+    TRY(const base::VersionedName candidate, base::parse_versioned_name("model", wanted.candidate));
+    variants.push_back(
+        variant_json({.model = candidate.name, .model_version = candidate.version.value_or(0)},
+                     wanted.share, wanted.share > 0 ? "challenger" : "shadow"));
+  }
+  const base::Json* serving = champion_of(before);
+  const bool promotes = alone && serving != nullptr && variant_name(*serving) != wanted.champion;
+  base::Json after = before;
+  if (promotes) {
+    base::Json incumbent = *serving;
+    incumbent["weight"] = kWhole;
+    after["variants"] = base::Json::array({std::move(incumbent)});
+  }
+  set_variants(after, std::move(variants), alone ? (promotes ? "promote" : "rollback") : "canary",
+               wanted.at);
+  return after;
+}
+
 absl::StatusOr<base::Json> plan_rollback(const base::Json& before, const std::string& at) {
   const base::Json history = before.value("history", base::Json::array());
   if (history.empty() || history.back().at("before").empty()) {

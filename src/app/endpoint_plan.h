@@ -45,6 +45,17 @@ absl::StatusOr<base::Json> plan_split(const base::Json& before, const base::Json
 // there is none.
 absl::StatusOr<base::Json> plan_promotion(const base::Json& before, const std::string& at);
 
+// What the loop wants served: a champion alone, or with a candidate beside it that answers `share`
+// percent (0: as a shadow). A promotion can be rolled back to the champion before, alone, whatever
+// steps led to it. INVALID_ARGUMENT where a name is no "model@version".
+struct LoopTraffic {
+  std::string champion;
+  std::string candidate;
+  int64_t share = 0;
+  std::string at;
+};
+absl::StatusOr<base::Json> plan_loop(const base::Json& before, const LoopTraffic& wanted);
+
 // The variants of the change before the last one come back. FAILED_PRECONDITION where there is
 // none.
 absl::StatusOr<base::Json> plan_rollback(const base::Json& before, const std::string& at);

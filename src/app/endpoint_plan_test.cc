@@ -36,6 +36,30 @@ TEST(EndpointPlanTest, TheFirstVersionIsTheChampionWhateverTheStrategy) {
   }
 }
 
+TEST(EndpointPlanTest, TheLoopsStepsEndInOneChampionAndARollbackToTheOneBefore) {
+  base::Json body = deployed(1);
+  for (const int64_t share : {0, 5, 50, 100}) {
+    ASSERT_OK_AND_ASSIGN(body, plan_loop(body, {.champion = "late@1",
+                                                .candidate = "late@2",
+                                                .share = share,
+                                                .at = "2001-02-02T00:00:00Z"}));
+    ASSERT_EQ(body["variants"].size(), 2U);
+    EXPECT_EQ(body["variants"][0]["role"], "champion");
+    EXPECT_EQ(body["variants"][0]["weight"], 100 - share);
+    EXPECT_EQ(body["variants"][1]["role"], share == 0 ? "shadow" : "challenger");
+    EXPECT_EQ(body["variants"][1]["weight"], share);
+  }
+  ASSERT_OK_AND_ASSIGN(const base::Json given_back, plan_loop(body, {.champion = "late@1"}));
+  EXPECT_EQ(given_back["variants"], deployed(1)["variants"]);
+  ASSERT_OK_AND_ASSIGN(const base::Json promoted, plan_loop(body, {.champion = "late@2"}));
+  EXPECT_EQ(promoted["variants"], deployed(2)["variants"]);
+  EXPECT_EQ(promoted["history"].back()["action"], "promote");
+  ASSERT_OK_AND_ASSIGN(const base::Json again, plan_loop(promoted, {.champion = "late@2"}));
+  EXPECT_EQ(again, promoted);
+  ASSERT_OK_AND_ASSIGN(const base::Json back, plan_rollback(promoted, "2001-02-03T00:00:00Z"));
+  EXPECT_EQ(back["variants"], deployed(1)["variants"]);
+}
+
 TEST(EndpointPlanTest, ACanaryTakesItsShareFromTheChampion) {
   ASSERT_OK_AND_ASSIGN(const base::Json body,
                        plan_deployment(deployed(1), deployment(2, "canary")));

@@ -12,10 +12,12 @@
 #include "app/endpoint_log.h"
 #include "app/evaluate_kind.h"
 #include "app/import_kind.h"
+#include "app/loop_stage.h"
 #include "app/outcomes_kind.h"
 #include "app/pipeline_steps.h"
 #include "app/quality_stage.h"
 #include "app/resources.h"
+#include "app/retrain_kinds.h"
 #include "app/train_kind.h"
 #include "app/uploads.h"
 #include "base/log.h"
@@ -120,6 +122,8 @@ absl::Status Factory::open() {
   context.runner->add(make_train_kind(context));
   context.runner->add(make_evaluate_kind(context));
   context.runner->add(make_score_kind(context));
+  context.runner->add(make_choose_kind(context));
+  context.runner->add(make_judge_kind(context));
   context.runner->add(make_outcomes_kind(context, registry_));
   context.runner->add(make_compact_kind(context));
   context.runner->add(flow::make_pipeline_kind(*context.metadata, *context.runner, *context.clock,
@@ -147,6 +151,10 @@ void Factory::add_stages() {
   rounds_.add(std::make_unique<QualityStage>(*context_));
   sender_ = std::make_unique<AlertSender>(*context_);
   rounds_.add(std::make_unique<AlertsStage>(*context_, monitoring_, [this] { sender_->wake(); }));
+  rounds_.add(std::make_unique<LoopStage>(
+      *context_, registry_, [this](const EndpointName& name, const lifecycle::Traffic& traffic) {
+        return set_loop_traffic(name, traffic);
+      }));
 }
 
 absl::Status Factory::open_log() {

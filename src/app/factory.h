@@ -26,6 +26,7 @@
 #include "app/resources.h"
 #include "app/rounds.h"
 #include "base/limits.h"
+#include "lifecycle/machine.h"
 #include "monitor/alerts.h"
 #include "serve/predict_json.h"
 #include "serve/registry.h"
@@ -119,6 +120,14 @@ class Factory final : public App {
                                               const std::string& window) override;
   absl::StatusOr<base::Json> check_endpoint(const std::string& project,
                                             const std::string& name) override;
+  absl::StatusOr<base::Json> lifecycle(const std::string& project,
+                                       const std::string& name) override;
+  absl::StatusOr<base::Json> retrain_endpoint(const std::string& project, const std::string& name,
+                                              const base::Json& request) override;
+  absl::StatusOr<base::Json> decide_candidate(const std::string& project, const std::string& name,
+                                              const base::Json& request, bool yes) override;
+  absl::StatusOr<base::Json> loop_evidence(const std::string& project, const std::string& name,
+                                           const std::string& hash) override;
   absl::StatusOr<base::Json> endpoint_policy(const std::string& project,
                                              const std::string& name) override;
   absl::StatusOr<base::Json> put_endpoint_policy(const std::string& project,
@@ -202,6 +211,12 @@ class Factory final : public App {
 
  private:
   std::filesystem::path new_temporary_file() const;
+  // Commits what `change` makes of the loop's state, again where the loop was faster; `action`: as
+  // the audit log tells of it.
+  absl::StatusOr<base::Json> change_loop(
+      const std::string& project, const std::string& name, const std::string& action,
+      const std::function<absl::Status(lifecycle::State&)>& change);
+  absl::Status set_loop_traffic(const EndpointName& name, const lifecycle::Traffic& traffic);
   // DuckDB for small questions in the server itself; made when first needed.
   absl::StatusOr<table::Engine*> query_engine();
   absl::Status open_log();

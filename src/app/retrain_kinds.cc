@@ -71,7 +71,8 @@ class JudgeKind final : public flow::JobKind {
 // A policy that names no rule still lets nothing through that is worse.
 base::Json default_rules(const base::Json& measured) {
   const bool regression = measured.value("task", std::string()) == "regression";
-  return {{{"not_worse_than_champion", {{"metric", regression ? "rmse" : "log_loss"}}}}};
+  const base::Json rule = {{"metric", regression ? "rmse" : "log_loss"}};
+  return base::Json::array({base::Json::object({{"not_worse_than_champion", rule}})});
 }
 
 absl::StatusOr<std::string> JudgeKind::finish(const flow::Job& job, std::string_view worker_result,

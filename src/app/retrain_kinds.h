@@ -18,11 +18,13 @@
 
 namespace cromford::app {
 
-// The column of the loop's dataset that says when a row was predicted.
-inline constexpr const char* kEventColumn = "predicted_at";
+// Of the log's dataset (feedback/compaction.h).
+inline constexpr const char* kEventColumn = "at";
+inline constexpr const char* kOutcomeColumn = "outcome";
 
 // Payload of "choose": {"dataset", "model" (the champion), "window" ("auto" or a duration),
-// "rows_min"}; result {"where", "gate_where", "tried": [{"window", "rows", "loss"}], "reason"}.
+// "rows_min", "mature" (which rows count at all), "settings": {"target", "ignore"}}; result
+// {"where", "gate_where", "tried": [{"window", "rows", "loss"}], "reason"}.
 std::unique_ptr<flow::JobKind> make_choose_kind(Context& context);
 // Payload of "judge": {"dataset", "where", "champion", "candidate", "rules", "columns"}; result
 // {"passed", "evidence", "reason", "quality"}.

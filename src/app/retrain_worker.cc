@@ -48,13 +48,15 @@ std::string time_literal(int64_t microseconds) {
   return fmt::format("TIMESTAMP '{}'", text);
 }
 
-std::string from_to(std::optional<int64_t> from, std::optional<int64_t> to) {
-  std::vector<std::string> parts;
+// Of the rows that count at all.
+std::string from_to(const base::Json& input, std::optional<int64_t> from,
+                    std::optional<int64_t> to) {
+  std::vector<std::string> parts = {input.value("mature", std::string("true"))};
   if (from.has_value()) {
-    parts.push_back(fmt::format("{} >= {}", kEventColumn, time_literal(*from)));
+    parts.push_back(fmt::format("\"{}\" >= {}", kEventColumn, time_literal(*from)));
   }
   if (to.has_value()) {
-    parts.push_back(fmt::format("{} < {}", kEventColumn, time_literal(*to)));
+    parts.push_back(fmt::format("\"{}\" < {}", kEventColumn, time_literal(*to)));
   }
   return base::join(parts, " AND ");
 }
@@ -106,7 +108,7 @@ struct Window {
 absl::StatusOr<double> try_window(const base::Json& input, const Window& window, int64_t until,
                                   const table::Table& tried, const model::Package& champion,
                                   flow::WorkerContext& context) {
-  TRY(const table::Table rows, read_rows(input, from_to(window.from, until), context));
+  TRY(const table::Table rows, read_rows(input, from_to(input, window.from, until), context));
   const base::Json& settings = input.at("settings");
   TRY(const metric::Task task, metric::parse_task(metric::task_name(metric_task(champion.task()))));
   const learn::TrainSettings training{
@@ -148,10 +150,10 @@ Cuts cut(const std::vector<int64_t>& times) {
           .taught = tried};
 }
 
-base::Json chosen(const std::optional<int64_t>& from, const Cuts& cuts, base::Json tried,
-                  const std::string& reason) {
-  return {{"where", from_to(from, cuts.gate)},
-          {"gate_where", from_to(cuts.gate, std::nullopt)},
+base::Json chosen(const base::Json& input, const std::optional<int64_t>& from, const Cuts& cuts,
+                  base::Json tried, const std::string& reason) {
+  return {{"where", from_to(input, from, cuts.gate)},
+          {"gate_where", from_to(input, cuts.gate, std::nullopt)},
           {"tried", std::move(tried)},
           {"reason", reason}};
 }
@@ -164,7 +166,7 @@ absl::StatusOr<std::string> choose_window(std::string_view text, flow::WorkerCon
   context.progress("reading", 0, "");
   std::vector<int64_t> times;
   {
-    TRY(const table::Table rows, read_rows(input, "", context));
+    TRY(const table::Table rows, read_rows(input, from_to(input, {}, {}), context));
     const table::Column* column = rows.find(kEventColumn);
     if (column == nullptr) {
       return base::internal("the loop's rows have lost their times");
@@ -184,10 +186,10 @@ absl::StatusOr<std::string> choose_window(std::string_view text, flow::WorkerCon
     TRY(const nanoseconds window, base::parse_duration(fixed));
     const int64_t from =
         cuts.gate - std::chrono::duration_cast<std::chrono::microseconds>(window).count();
-    return base::dump_json(chosen(from, cuts, base::Json::array(),
+    return base::dump_json(chosen(input, from, cuts, base::Json::array(),
                                   fmt::format("the policy wants the last {}", fixed)));
   }
-  TRY(const table::Table tried, read_rows(input, from_to(cuts.tried, cuts.gate), context));
+  TRY(const table::Table tried, read_rows(input, from_to(input, cuts.tried, cuts.gate), context));
   base::Json found = base::Json::array();
   std::optional<Window> best;
   double best_loss = 0;
@@ -215,7 +217,7 @@ absl::StatusOr<std::string> choose_window(std::string_view text, flow::WorkerCon
   if (!best.has_value()) {
     return base::refused("no window of the rows could be trained on", "look at the job's log");
   }
-  return base::dump_json(chosen(best->from, cuts, found,
+  return base::dump_json(chosen(input, best->from, cuts, found,
                                 fmt::format("{} of the rows did best on the latest: {} {:.4f}",
                                             best->name, loss_name(*champion), best_loss)));
 }

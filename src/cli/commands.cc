@@ -270,6 +270,46 @@ std::vector<Command> model_commands() {
   };
 }
 
+Command decision_command(std::string_view path, std::string_view summary,
+                         std::vector<Example> examples, Handler handler) {
+  return {path,
+          summary,
+          {{"NAME", WordKind::kEndpoint}},
+          {{"--evidence", "HASH", "what was looked at; by default what waits now"},
+           {"--note", "TEXT", "why, for the history"}},
+          std::move(examples),
+          "The decision is bound to the evidence: it is refused where another one waits by now.",
+          handler};
+}
+
+std::vector<Command> loop_commands() {
+  return {
+      {"endpoint retrain",
+       "ask for a successor now",
+       {{"NAME", WordKind::kEndpoint}},
+       {{"--reason", "TEXT", "why, for the history"}},
+       {{"endpoint retrain late", "it is trained on the log, judged, and rolled out"}},
+       "What it must prove and how it gets the traffic is said by the policy.",
+       endpoint_retrain},
+      decision_command("endpoint approve", "say yes to the candidate that waits",
+                       {{"endpoint approve late --note \"checked\"", "the rollout begins"}},
+                       endpoint_approve),
+      decision_command("endpoint reject", "say no to the candidate that waits",
+                       {{"endpoint reject late --note \"not before Easter\"", "it ends here"}},
+                       endpoint_reject),
+      one_word("endpoint history", "what the loop did, and why", {"NAME", WordKind::kEndpoint},
+               {{"endpoint history late", "every step with its reason"}}, endpoint_history),
+      {"endpoint policy",
+       "show the policy of an endpoint, or replace it",
+       {{"NAME", WordKind::kEndpoint}},
+       {{"--file", "FILE", "the new policy, as JSON", WordKind::kFile}},
+       {{"endpoint policy late", "defaults included"},
+        {"endpoint policy late --file policy.json", "replaces the whole"}},
+       {},
+       endpoint_policy},
+  };
+}
+
 std::vector<Command> endpoint_commands() {
   return {
       {"deploy",
@@ -493,9 +533,9 @@ std::vector<Command> other_commands() {
 
 std::vector<Command> make_commands() {
   std::vector<Command> all;
-  for (auto make :
-       {server_commands, dataset_commands, train_commands, model_commands, endpoint_commands,
-        outcome_commands, monitor_commands, pipeline_commands, audit_commands, other_commands}) {
+  for (auto make : {server_commands, dataset_commands, train_commands, model_commands,
+                    endpoint_commands, loop_commands, outcome_commands, monitor_commands,
+                    pipeline_commands, audit_commands, other_commands}) {
     std::vector<Command> part = make();
     std::move(part.begin(), part.end(), std::back_inserter(all));
   }

@@ -47,6 +47,11 @@ absl::Status endpoint_promote(const Invocation& call, Session& session);
 absl::Status endpoint_log(const Invocation& call, Session& session);
 absl::Status outcome_add(const Invocation& call, Session& session);
 absl::Status endpoint_compact(const Invocation& call, Session& session);
+absl::Status endpoint_retrain(const Invocation& call, Session& session);
+absl::Status endpoint_approve(const Invocation& call, Session& session);
+absl::Status endpoint_reject(const Invocation& call, Session& session);
+absl::Status endpoint_history(const Invocation& call, Session& session);
+absl::Status endpoint_policy(const Invocation& call, Session& session);
 absl::Status endpoint_rollback(const Invocation& call, Session& session);
 absl::Status endpoint_delete(const Invocation& call, Session& session);
 

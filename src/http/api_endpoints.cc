@@ -104,6 +104,19 @@ absl::Status remove(app::App& app, Request& request, Response& response) {
   return status.ok() ? answer_nothing(response) : as_precondition(std::move(status));
 }
 
+absl::Status retrain(app::App& app, Request& request, Response& response) {
+  TRY(const base::Json body,
+      request.body.empty() ? base::Json::object() : json_object(request.body));
+  TRY(const base::Json loop, app.retrain_endpoint(project(request), name(request), body));
+  return answer(response, loop);
+}
+
+absl::Status decide(app::App& app, Request& request, Response& response, bool yes) {
+  TRY(const base::Json body, json_object(request.body));
+  TRY(const base::Json loop, app.decide_candidate(project(request), name(request), body, yes));
+  return answer(response, loop);
+}
+
 absl::Status put_policy(app::App& app, Request& request, Response& response) {
   TRY(const app::IfMatch tag, if_match(request));
   TRY(const base::Json body, json_object(request.body));
@@ -135,6 +148,20 @@ void add_endpoint_handlers(const ApiSurroundings& api, Handlers& handlers) {
     TRY(const base::Json round, a.check_endpoint(project(q), name(q)));
     return answer(r, round);
   });
+  add("get_lifecycle", [](app::App& a, Request& q, Response& r) -> absl::Status {
+    TRY(const base::Json document, a.lifecycle(project(q), name(q)));
+    return answer(r, document);
+  });
+  add("get_evidence", [](app::App& a, Request& q, Response& r) -> absl::Status {
+    TRY(const base::Json document,
+        a.loop_evidence(project(q), name(q), std::string(q.parameter("hash"))));
+    return answer(r, document);
+  });
+  add("retrain_endpoint", retrain);
+  add("approve_candidate",
+      [](app::App& a, Request& q, Response& r) { return decide(a, q, r, true); });
+  add("reject_candidate",
+      [](app::App& a, Request& q, Response& r) { return decide(a, q, r, false); });
   add("get_endpoint_policy", [](app::App& a, Request& q, Response& r) -> absl::Status {
     TRY(const base::Json document, a.endpoint_policy(project(q), name(q)));
     return answer(r, document);

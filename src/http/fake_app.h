@@ -160,6 +160,16 @@ class FakeApp final : public app::App {
   absl::Status delete_endpoint(Text p, Text n, const app::IfMatch& tag) override {
     return tagged(note("delete_endpoint", p, n), tag).status();
   }
+  Answer lifecycle(Text p, Text n) override { return note("lifecycle", p, n); }
+  Answer loop_evidence(Text p, Text n, Text h) override { return note("evidence", p, n, h); }
+  Answer retrain_endpoint(Text p, Text n, const Json& r) override {
+    body = r;
+    return note("retrain", p, n);
+  }
+  Answer decide_candidate(Text p, Text n, const Json& r, bool yes) override {
+    body = r;
+    return note(yes ? "approve" : "reject", p, n);
+  }
   Answer endpoint_policy(Text p, Text n) override { return note("policy", p, n); }
   Answer put_endpoint_policy(Text p, Text n, const Json& r, const app::IfMatch& tag) override {
     body = r;

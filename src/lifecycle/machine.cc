@@ -24,6 +24,7 @@ void note(State& state, base::Time at, std::string to, const std::string& reason
                            .reason = reason,
                            .model = state.candidate,
                            .evidence = state.evidence});
+  ++state.noted;
   if (state.history.size() > kHistoryMax) {
     state.history.erase(state.history.begin());
   }

@@ -90,7 +90,8 @@ base::Json to_json(const State& state) {
           {"runs", std::move(runs)},
           {"asked", state.asked},
           {"quality", state.quality},
-          {"history", std::move(history)}};
+          {"history", std::move(history)},
+          {"noted", state.noted}};
 }
 
 absl::StatusOr<State> state_from(const base::Json& document) {
@@ -114,7 +115,8 @@ absl::StatusOr<State> state_from(const base::Json& document) {
               .applied = document.value("applied", false),
               .verdict = document.value("verdict", std::string()),
               .asked = document.value("asked", std::string()),
-              .quality = document.value("quality", base::Json())};
+              .quality = document.value("quality", base::Json()),
+              .noted = document.value("noted", uint64_t{0})};
   TRY(const std::optional<base::Time> since, time_from(document, "since"));
   state.since = since.value_or(base::Time{});
   TRY(state.since_event, time_from(document, "since_event"));

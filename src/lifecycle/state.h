@@ -77,7 +77,8 @@ struct State {
   std::vector<base::Time> runs;             // Event times at which runs began; the newest last.
   std::string asked;                        // Why a person asks for a run; "" where none does.
   base::Json quality = nullptr;             // What the champion was worth when it was promoted.
-  std::vector<Transition> history;          // The newest last.
+  std::vector<Transition> history;          // The newest last; the oldest go.
+  uint64_t noted = 0;                       // Entries that the history ever had.
 };
 
 base::Json to_json(const State& state);
