@@ -117,6 +117,18 @@ TEST_F(AppAuditTest, WhatWasTrueAtATimeIsReadFromTheLog) {
   EXPECT_EQ(served_at(first)["variants"][0]["model"], "a");
 }
 
+TEST_F(AppAuditTest, APolicyIsToldWithoutWhomItsAlertsReach) {
+  add_model("a", serve::late_parts());
+  ASSERT_OK(deploy("a"));
+  ASSERT_OK_AND_ASSIGN(const base::Json policy, factory().endpoint_policy("default", "late"));
+  ASSERT_OK(factory().put_endpoint_policy("default", "late", policy, IfMatch("*")));
+  const base::Json changed = entries({.object = "policy/late"});
+  ASSERT_EQ(changed.size(), 1U);
+  EXPECT_EQ(changed[0]["action"], "policy.changed");
+  EXPECT_FALSE(changed[0]["details"].contains("alerts"));
+  EXPECT_TRUE(changed[0]["details"].contains("approval"));
+}
+
 TEST_F(AppAuditTest, WrongQuestionsAreBadInput) {
   EXPECT_THAT(factory().list_audit("default", {.object = "late"}),
               StatusIs(absl::StatusCode::kInvalidArgument));

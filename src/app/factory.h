@@ -234,8 +234,9 @@ class Factory final : public App {
       const std::string& project, const std::string& name, const IfMatch& if_match, EtagRule rule,
       const std::function<absl::StatusOr<base::Json>(const base::Json& before,
                                                      const std::string& at)>& plan);
+  // `action` is what the audit log calls it.
   absl::StatusOr<base::Json> change_alert(
-      const std::string& project, const std::string& id,
+      const std::string& project, const std::string& id, const std::string& action,
       const std::function<absl::StatusOr<monitor::Alert>(monitor::Alert)>& change);
   absl::Status describe_champion(const std::string& project, base::Json& endpoint) const;
   // Commits what `change` makes of the endpoint's body, if nobody was faster, and serves it. A

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/alerts_stage.h"
+#include "app/audit.h"
 #include "app/endpoint_plan.h"
 #include "app/endpoint_policy.h"
 #include "app/factory.h"
@@ -90,8 +91,16 @@ absl::StatusOr<base::Json> Factory::put_endpoint_policy(const std::string& proje
   TRY(parse_alert_channels(policy.alerts));
   TRY(const base::Json body, body_of(endpoint));
   TRY(check_policy_columns(body, policy));
-  TRY(context_->metadata->commit(
-      {store::Write::put(document.key, base::dump_json(policy_json(policy)), document.revision)}));
+  base::Json told = policy_json(policy);
+  std::string text = base::dump_json(told);
+  told.erase("alerts");  // Addresses of people and secrets of webhooks: the log cannot forget.
+  TRY(const std::vector<store::Write> writes,
+      audited(*context_, {store::Write::put(document.key, std::move(text), document.revision)},
+              {.project = project,
+               .action = "policy.changed",
+               .object = "policy/" + name,
+               .details = std::move(told)}));
+  TRY(context_->metadata->commit(writes));
   return endpoint_policy(project, name);
 }
 
