@@ -113,8 +113,8 @@ absl::StatusOr<QualityState> read_quality_state(const Context& context, const En
   state.revision = document->revision;
   TRY(state.cursor, feedback::join_cursor_from(json.at("cursor")));
   for (const base::Json& entry : json.at("changes")) {
-    TRY(monitor::LossChange change, monitor::LossChange::from_json(entry.at("change")));
-    state.changes.emplace(answerer_from(entry), std::move(change));
+    TRY(const monitor::LossChange change, monitor::LossChange::from_json(entry.at("change")));
+    state.changes.emplace(answerer_from(entry), change);
   }
   return state;
 }
