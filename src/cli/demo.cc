@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "cli/demo_months.h"
+#include "cli/demo_report.h"
 #include "cli/demo_rows.h"
 #include "cli/demo_traffic.h"
 #include "cli/handlers.h"
@@ -145,6 +148,53 @@ absl::StatusOr<base::Json> judge(Session& session, const Trained& trained,
   return wait_for_job(session, evaluation, {.what = "judging"});
 }
 
+// What a model says of the flights of some days, and how right it is, without the endpoint.
+absl::StatusOr<base::Json> evaluate(Session& session, const Trained& trained,
+                                    const std::string& first_day, const std::string& end_day) {
+  TRY(const base::Json evaluation,
+      session.post(trained.model.path + ":evaluate",
+                   {{"dataset", trained.flights.dataset},
+                    {"where", fmt::format("date >= '{}' and date < '{}'", first_day, end_day)}}));
+  return wait_for_job(session, evaluation, {.what = "judging"});
+}
+
+struct Month {
+  std::string first_day;
+  std::string end_day;
+};
+const std::array<Month, 4> kLiveMonths = {{{"2001-03-01", "2001-04-01"},
+                                           {"2001-04-01", "2001-05-01"},
+                                           {"2001-05-01", "2001-06-01"},
+                                           {"2001-06-01", "2001-07-01"}}};
+
+// February is over: its outcomes are told, and the months after it follow as live traffic.
+absl::Status live_on(Session& session, const Trained& trained, std::span<const FlightRow> february,
+                     const base::Json& judged, const std::string& folder) {
+  tell(session,
+       "\n4. March to June as live traffic, day after day, with what happened after landing; the "
+       "endpoint watches itself");
+  LiveMonths live(session, std::string(kPipeline));
+  TRY(live.land(february));
+  const Quality before = quality_of(field(judged, "result"));
+  std::vector<MonthReport> months = {
+      {.month = "2001-02", .flights = february.size(), .still = before, .loop = before}};
+  for (const Month& month : kLiveMonths) {
+    TRY(const std::vector<FlightRow> rows,
+        flights_between(session, trained.flights, month.first_day, month.end_day, SIZE_MAX));
+    TRY(const std::vector<double> answers, live.send(rows));
+    TRY(const base::Json loop, judge(session, trained, rows, answers));
+    TRY(const base::Json still, evaluate(session, trained, month.first_day, month.end_day));
+    months.push_back({.month = month.first_day.substr(0, 7),
+                      .flights = rows.size(),
+                      .still = quality_of(field(still, "result")),
+                      .loop = quality_of(field(loop, "result"))});
+  }
+  tell(session, "\n5. the model of January that nobody touched, against the closed loop");
+  print_months(months, session.output());
+  return folder.empty() ? absl::OkStatus()
+                        : write_report(folder, months, live.decisions(), live.alerts());
+}
+
 void print_calibration(const base::Json& result, Output& output) {
   if (array_field(result, "reliability").empty()) {
     return;
@@ -173,15 +223,15 @@ std::string next_steps(const Session& session, const Trained& trained, const Fli
                   session.in_project(fmt::format("/endpoints/{}:predict", kPipeline)), row.inputs);
   text += fmt::format(
       "\nWhat to try next:\n"
-      "  # does January's model still hold in April?\n"
-      "  cromford{0} model evaluate {1} {2} --where "
-      "\"date >= '2001-04-01' and date < '2001-05-01'\"\n"
+      "  # what the endpoint saw, how right it was, and what it did about it\n"
+      "  cromford{0} monitor show {3}\n"
+      "  cromford{0} endpoint history {3}\n"
       "  # three months instead of one, five minutes instead of one\n"
       "  cromford{0} train {2} --target late --where \"date < '2001-04-01'\" "
       "--time-column date --ignore date --time 5m --model {1}\n"
       "  # what the model is, for those who must answer for it\n"
       "  cromford{0} model card {1}\n",
-      home, trained.model.name, trained.flights.dataset);
+      home, trained.model.name, trained.flights.dataset, kPipeline);
   return text;
 }
 
@@ -215,6 +265,9 @@ absl::Status demo_flights(const Invocation& call, Session& session) {
   print_metrics(result, output);
   print_calibration(result, output);
   print_importance(trained.document, output, 10);
+  if (!call.switched_on("--february-only")) {
+    TRY(live_on(session, trained, rows, judged, call.text("--report")));
+  }
   tell(session,
        fmt::format("\n{} rows in, {}@{} trained and deployed in {}, {} flights answered "
                    "and judged; {} in all",

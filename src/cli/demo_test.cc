@@ -9,6 +9,8 @@
 
 #include "base/json.h"
 #include "cli/command_fixture.h"
+#include "cli/demo_months.h"
+#include "cli/demo_report.h"
 #include "cli/demo_rows.h"
 #include "cli/demo_traffic.h"
 #include "testing/status_matchers.h"
@@ -20,7 +22,49 @@ using ::cromford::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class DemoTest : public CommandTest {};
+class DemoTest : public CommandTest {
+ protected:
+  // A server on which the line has run, whatever month is asked for.
+  void script_the_line();
+};
+
+// Answers each row of a predict request with the probability 0.25.
+ScriptedAnswer predict_quarter(const SeenRequest& request) {
+  const base::Json body = *base::parse_json(request.body);
+  base::Json answer = {{"predictions", base::Json::array()}};
+  for (const base::Json& id : body["ids"]) {
+    answer["predictions"].push_back({{"id", id}, {"probability", 0.25}});
+  }
+  return {200, base::dump_json(answer)};
+}
+
+void DemoTest::script_the_line() {
+  run_server_on_home();
+  on("PUT", "/pipelines/flights-late", {200, R"({"name":"flights-late"})"});
+  on_job("/pipelines/flights-late:run", "{}");
+  on("GET", "/pipelines/flights-late/history",
+     {200, R"({"runs":[{"steps":[{"step":"train","state":"succeeded","seconds":60}]}]})"});
+  on("GET", "/endpoints/flights-late",
+     {200, R"({"variants":[{"model":"flights-late","model_version":1,"role":"champion"}]})"});
+  on("GET", "/models/flights-late/versions/1",
+     {200, R"({"model":"flights-late","version":1,"importance":[{"column":"origin","share":1}],
+              "columns":[{"name":"origin","type":"text"}],
+              "lineage":{"dataset":"flights","dataset_version":1}})"});
+  on("GET", "/datasets/flights/versions/1",
+     {200, R"({"schema":[{"name":"date"},{"name":"origin"},{"name":"late"}]})"});
+  std::string february;
+  for (int i = 0; i < 1200; ++i) {
+    february += i % 4 == 0 ? "{\"date\":\"2001-02-01\",\"origin\":\"ORD\",\"late\":true}\n"
+                           : "{\"date\":\"2001-02-01\",\"origin\":\"LAX\",\"late\":false}\n";
+  }
+  on("GET", "/datasets/flights/versions/1/export", {200, february, "application/jsonl"});
+  on("POST", "/endpoints/flights-late:predict", predict_quarter);
+  on("POST", "/datasets/flights-february-answers/versions",
+     {202, R"({"id":"j2","state":"succeeded","result":{"version":5}})"});
+  on("POST", "/models/flights-late/versions/1:evaluate",
+     {202, R"({"id":"j3","state":"succeeded","result":{"metrics":{"auc":{"value":0.75}},
+              "reliability":[{"mean_prediction":0.25,"observed":0.26,"row_count":1200}]}})"});
+}
 
 TEST_F(DemoTest, TheEmbeddedPipelineIsTheTemplate) {
   std::ifstream file(std::string(CROMFORD_SOURCE_DIR) + "/templates/flights/pipeline.yaml");
@@ -97,6 +141,29 @@ TEST(DemoTrafficTest, QuantilesOfLatency) {
   EXPECT_EQ(load.latency_us(1), 5);
 }
 
+TEST_F(DemoTest, MonthsAreDrawnOnOneScaleAndWritten) {
+  const std::vector<MonthReport> months = {
+      {.month = "2001-02", .flights = 10, .still = {0.75, 0.46}, .loop = {0.75, 0.46}},
+      {.month = "2001-03", .flights = 20, .still = {0.70, 0.50}, .loop = {0.74, 0.47}}};
+  const std::string plot = plot_months(months);
+  EXPECT_THAT(plot, HasSubstr("2001-02  .......................................#\n"));
+  EXPECT_THAT(plot, HasSubstr("2001-03  o..............................#........\n"));
+  EXPECT_EQ(plot_months({}), "");
+  const std::vector<base::Json> decisions = {*base::parse_json(
+      R"({"event_time":"2001-03-14T00:00:00Z","to":"promoted","model":"m@2","reason":"a \"gain\""})")};
+  const auto folder = folder_.path() / "report";
+  ASSERT_OK(write_report(folder, months, decisions, {}));
+  std::ifstream timeline(folder / "timeline.csv");
+  std::stringstream text;
+  text << timeline.rdbuf();
+  EXPECT_EQ(text.str(),
+            "time,kind,what,model,reason\n"
+            "2001-03-14T00:00:00Z,decision,promoted,m@2,\"a \"\"gain\"\"\"\n");
+  EXPECT_TRUE(std::filesystem::exists(folder / "months.csv"));
+  EXPECT_THAT(write_report(write_file("f", "x"), months, {}, {}),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("months.csv")));
+}
+
 TEST_F(DemoTest, AloneItListsTheDemos) {
   EXPECT_EQ(run({"demo"}), 0);
   EXPECT_THAT(out_, HasSubstr("flights\t"));
@@ -106,43 +173,11 @@ TEST_F(DemoTest, AloneItListsTheDemos) {
   EXPECT_THAT(err_, HasSubstr("run the demo without --url"));
 }
 
-// Answers each row of a predict request with the probability 0.25.
-ScriptedAnswer predict_quarter(const SeenRequest& request) {
-  const base::Json body = *base::parse_json(request.body);
-  base::Json answer = {{"predictions", base::Json::array()}};
-  for (const base::Json& id : body["ids"]) {
-    answer["predictions"].push_back({{"id", id}, {"probability", 0.25}});
-  }
-  return {200, base::dump_json(answer)};
-}
-
 TEST_F(DemoTest, TheWholeStoryAgainstAScriptedServer) {
-  run_server_on_home();
-  on("PUT", "/pipelines/flights-late", {200, R"({"name":"flights-late"})"});
-  on_job("/pipelines/flights-late:run", "{}");
-  on("GET", "/pipelines/flights-late/history",
-     {200, R"({"runs":[{"steps":[{"step":"train","state":"succeeded","seconds":60}]}]})"});
-  on("GET", "/endpoints/flights-late",
-     {200, R"({"variants":[{"model":"flights-late","model_version":1,"role":"champion"}]})"});
-  on("GET", "/models/flights-late/versions/1",
-     {200, R"({"model":"flights-late","version":1,"importance":[{"column":"origin","share":1}],
-              "columns":[{"name":"origin","type":"text"}],
-              "lineage":{"dataset":"flights","dataset_version":1}})"});
-  on("GET", "/datasets/flights/versions/1",
-     {200, R"({"schema":[{"name":"date"},{"name":"origin"},{"name":"late"}]})"});
-  std::string february;
-  for (int i = 0; i < 1200; ++i) {
-    february += i % 4 == 0 ? "{\"date\":\"2001-02-01\",\"origin\":\"ORD\",\"late\":true}\n"
-                           : "{\"date\":\"2001-02-01\",\"origin\":\"LAX\",\"late\":false}\n";
-  }
-  on("GET", "/datasets/flights/versions/1/export", {200, february, "application/jsonl"});
-  on("POST", "/endpoints/flights-late:predict", predict_quarter);
-  on("POST", "/datasets/flights-february-answers/versions",
-     {202, R"({"id":"j2","state":"succeeded","result":{"version":5}})"});
-  on("POST", "/models/flights-late/versions/1:evaluate",
-     {202, R"({"id":"j3","state":"succeeded","result":{"metrics":{"auc":{"value":0.75}},
-              "reliability":[{"mean_prediction":0.25,"observed":0.26,"row_count":1200}]}})"});
-  ASSERT_EQ(run({"demo", "flights", "--data", write_file("f.parquet", "x"), "--rows", "1100"}), 0)
+  script_the_line();
+  ASSERT_EQ(run({"demo", "flights", "--data", write_file("f.parquet", "x"), "--rows", "1100",
+                 "--february-only"}),
+            0)
       << err_;
   EXPECT_EQ(server_.requests(in_project("POST", "/endpoints/flights-late:predict")).size(),
             3U + 1100U + 1100U);
@@ -160,6 +195,30 @@ TEST_F(DemoTest, TheWholeStoryAgainstAScriptedServer) {
   EXPECT_THAT(out_, HasSubstr("auc\t0.75\t"));
   EXPECT_THAT(out_, HasSubstr("0.25\t0.26\t1200\n"));
   EXPECT_THAT(err_, HasSubstr("What to try next"));
+}
+
+TEST_F(DemoTest, TheMonthsAfterFebruaryAreLived) {
+  script_the_line();
+  on("POST", "/endpoints/flights-late:outcomes", {200, R"({"accepted":1,"rejected":[]})"});
+  on("POST", "/endpoints/flights-late:check", {200, "{}"});
+  on("GET", "/endpoints/flights-late/lifecycle",
+     {200, R"({"stage":"idle","history":[{"event_time":"2001-03-01T00:00:00Z","to":"rejected",
+                                        "model":"flights-late@2","reason":"no better"}]})"});
+  on("GET", "/alerts", {200, R"({"alerts":[{"id":"a","since":"2001-03-01T00:00:00Z",
+                                           "summary":"distance moved"}]})"});
+  const std::string report = (folder_.path() / "report").string();
+  ASSERT_EQ(run({"demo", "flights", "--data", write_file("f.parquet", "x"), "--report", report}), 0)
+      << err_;
+  // All flights leave at midnight and land on the same day.
+  const auto told = server_.requests(in_project("POST", "/endpoints/flights-late:outcomes"));
+  ASSERT_EQ(told.size(), 5U);
+  EXPECT_THAT(told[0].body,
+              HasSubstr(R"({"id":"2001-02-01-1","value":true,"at":"2001-02-01T01:15:00Z"})"));
+  EXPECT_EQ(server_.requests(in_project("POST", "/endpoints/flights-late:check")).size(), 5U);
+  EXPECT_THAT(err_, HasSubstr("2001-03-01  rejected     flights-late@2: no better\n"));
+  EXPECT_THAT(err_, HasSubstr("2001-03-01  alert        distance moved\n"));
+  EXPECT_THAT(out_, HasSubstr("2001-06\t1200\t0.75\t0.75\t"));
+  EXPECT_TRUE(std::filesystem::exists(folder_.path() / "report/timeline.csv"));
 }
 
 TEST_F(DemoTest, AFailedRequestEndsTheTraffic) {
