@@ -111,7 +111,7 @@ absl::Status LiveMonths::tell_alerts() {
     if (told_alerts_.insert(text_field(alert, "id")).second) {
       alerts_.push_back(alert);
       session_.output().note(fmt::format("  {}  {:<12} {}", day_of(text_field(alert, "since")),
-                                         "alert", text_field(alert, "summary")));
+                                         "alert", text_field(alert, "what")));
     }
   }
   return absl::OkStatus();

@@ -83,7 +83,7 @@ std::string timeline_csv(std::span<const base::Json> decisions,
   }
   for (const base::Json& one : alerts) {
     csv += fmt::format("{},alert,{},,{}\n", text_field(one, "since"), text_field(one, "rule"),
-                       csv_field(text_field(one, "summary")));
+                       csv_field(text_field(one, "what")));
   }
   return csv;
 }

@@ -205,7 +205,7 @@ TEST_F(DemoTest, TheMonthsAfterFebruaryAreLived) {
      {200, R"({"stage":"idle","history":[{"event_time":"2001-03-01T00:00:00Z","to":"rejected",
                                         "model":"flights-late@2","reason":"no better"}]})"});
   on("GET", "/alerts", {200, R"({"alerts":[{"id":"a","since":"2001-03-01T00:00:00Z",
-                                           "summary":"distance moved"}]})"});
+                                           "what":"distance moved"}]})"});
   const std::string report = (folder_.path() / "report").string();
   ASSERT_EQ(run({"demo", "flights", "--data", write_file("f.parquet", "x"), "--report", report}), 0)
       << err_;
