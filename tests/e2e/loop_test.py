@@ -228,7 +228,7 @@ class LoopTest(FactoryTest):
         for _ in range(4):
             self.send()
         self.post(":retrain")
-        for _ in range(100):
+        for _ in range(2000):
             self.post(":check")
             loop = self.loop()
             if loop["stage"] == "training" and loop["job"]:
