@@ -12,7 +12,7 @@ FLIGHTS := vendor/node_modules/vega-datasets/data/flights-3m.parquet
 
 demo: setup
 	@scripts/build.sh $(PRESET) cromford
-	@scripts/demo.sh $(CROMFORD) $(FLIGHTS)
+	@scripts/demo.sh $(CROMFORD) $(FLIGHTS) $(DEMO_FLAGS)
 
 test: setup-tools build
 	@scripts/test.sh $(PRESET)

@@ -17,7 +17,7 @@ scripts/build.sh release
 step "release: unit, end-to-end, structure and format tests"
 scripts/test.sh release
 step "the demo"
-make -s demo
+make -s demo DEMO_FLAGS="--time 30s"
 step "address and undefined-behaviour sanitizers: build"
 scripts/build.sh asan-ubsan
 step "address and undefined-behaviour sanitizers: unit and end-to-end tests"

@@ -2,7 +2,7 @@
 # The tests of the modules in which threads meet, under the thread sanitizer.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-modules=(base store table serve flow http app)
+modules=(base store table feedback serve govern flow http app)
 scripts/build.sh tsan $(printf '%s_test ' "${modules[@]}")
 # Libraries that were not built with the sanitizer (DuckDB, OpenMP) would report races of their own.
 export TSAN_OPTIONS="suppressions=$PWD/scripts/tsan.supp halt_on_error=1"

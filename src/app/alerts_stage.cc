@@ -113,16 +113,24 @@ std::optional<monitor::AlertSign> latency_sign(const WatchedVersion& version,
       .remedy = "see whether the machine is overloaded: /metrics; send smaller batches"};
 }
 
-// One sign for each version whose loss is known well enough to speak of.
+bool serves(const serve::Endpoint* served, const std::string& subject) {
+  return served != nullptr &&
+         std::ranges::any_of(served->variants(), [&](const serve::Variant& variant) {
+           return version_text(variant.spec.model, variant.spec.version) == subject;
+         });
+}
+
+// One sign for each version that serves and whose loss is known well enough to speak of.
 absl::StatusOr<std::vector<monitor::AlertSign>> quality_signs(const Context& context,
                                                               const RoundContext& round) {
   TRY(const QualityState state, read_quality_state(context, round.name));
   std::map<std::string, monitor::AlertSign> signs;  // By version, whatever its role was.
   for (const auto& [answerer, change] : state.changes) {
-    if (answerer.variant == "shadow" || change.tolerated() == 0) {
+    const std::string who = version_text(answerer.model, answerer.version);
+    if (answerer.variant == "shadow" || change.tolerated() == 0 ||
+        !serves(round.served.get(), who)) {
       continue;
     }
-    const std::string who = fmt::format("{}@{}", answerer.model, answerer.version);
     monitor::AlertSign& sign = signs[who];
     if (sign.bad) {
       continue;
@@ -146,13 +154,6 @@ absl::StatusOr<std::vector<monitor::AlertSign>> quality_signs(const Context& con
     out.push_back(std::move(sign));
   }
   return out;
-}
-
-bool serves(const serve::Endpoint* served, const std::string& subject) {
-  return served != nullptr &&
-         std::ranges::any_of(served->variants(), [&](const serve::Variant& variant) {
-           return version_text(variant.spec.model, variant.spec.version) == subject;
-         });
 }
 
 }  // namespace

@@ -8,8 +8,10 @@
 namespace cromford::lifecycle {
 namespace {
 
-// Fewer requests tell nothing of a rate or of a 99th percentile.
+// Fewer requests tell nothing of a rate,
 constexpr int64_t kRequestsMin = 50;
+// or of a 99th percentile: of the first hundred it is the slowest, which found a cold cache.
+constexpr int64_t kLatencyRequestsMin = 500;
 
 }  // namespace
 
@@ -39,6 +41,8 @@ std::string broken_guard(const Observation& seen, const Guards& guards) {
       return fmt::format("{:.1f}% of its {} requests failed, {:.1f}% are allowed", 100 * rate,
                          asked, 100 * guards.error_rate_max);
     }
+  }
+  if (asked >= kLatencyRequestsMin) {
     const auto allowed =
         std::max(static_cast<double>(guards.latency_p99_us_floor),
                  guards.latency_p99_ratio_max * static_cast<double>(seen.champion_p99_us));

@@ -44,6 +44,15 @@ TEST(GuardsTest, EachGuardNamesWhatItSaw) {
   EXPECT_THAT(broken_guard(seen, {}), HasSubstr("worse on live traffic"));
 }
 
+TEST(GuardsTest, TheSlowestOfAHundredIsNoPercentile) {
+  Observation seen = healthy();
+  seen.candidate_requests = 100;
+  seen.candidate_p99_us = 25'000;
+  EXPECT_EQ(broken_guard(seen, {}), "");
+  seen.candidate_requests = 1000;
+  EXPECT_THAT(broken_guard(seen, {}), HasSubstr("takes 25000 us"));
+}
+
 TEST(GuardsTest, AFewRequestsTellNothing) {
   Observation seen;
   seen.candidate_requests = 3;
