@@ -24,7 +24,7 @@ store::DocumentKey clock_key(const EndpointName& name) {
   return {name.project, "alert_clock", name.endpoint};
 }
 
-std::string version_text(const std::string& model, int32_t version) {
+std::string version_text(const std::string& model, int64_t version) {
   return fmt::format("{}@{}", model, version);
 }
 

@@ -47,6 +47,7 @@ TEST(GuardsTest, EachGuardNamesWhatItSaw) {
 TEST(GuardsTest, TheSlowestOfAHundredIsNoPercentile) {
   Observation seen = healthy();
   seen.candidate_requests = 100;
+  seen.candidate_errors = 0;
   seen.candidate_p99_us = 25'000;
   EXPECT_EQ(broken_guard(seen, {}), "");
   seen.candidate_requests = 1000;

@@ -164,7 +164,7 @@ absl::StatusOr<GroupCounts> GroupCounts::from_json(const base::Json& json) {
     GroupCounts counts;
     for (const auto& [column, values] : json.items()) {
       for (const auto& [value, s] : values.items()) {
-        const auto at = [&s = s](size_t i) { return s.at(i).get<double>(); };
+        const auto at = [&row = s](size_t i) { return row.at(i).get<double>(); };
         counts.columns_[column][value] = {at(0), at(1), at(2), at(3), at(4),
                                           at(5), at(6), at(7), at(8)};
       }
