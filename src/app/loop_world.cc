@@ -218,6 +218,8 @@ absl::Status LoopWorld::start_training(const lifecycle::State& state) const {
                         {"where", state.plan.value("where", std::string())},
                         {"task", before.value("task", std::string())},
                         {"positive_class", before.value("positive_class", std::string())},
+                        // Tested on what came last, and told how single days differ.
+                        {"time_column", kEventColumn},
                         {"ignore", ignore}};
   for (const base::Json& settings : {before, policy_.retrain.train}) {
     for (const char* key : {"metric", "seed", "learners", "budget"}) {
