@@ -37,16 +37,6 @@ absl::StatusOr<std::vector<double>> stored_predictions(const table::Table& rows,
   return std::vector<double>(numbers.begin(), numbers.end());
 }
 
-base::Json estimates_json(const std::vector<metric::NamedEstimate>& estimates) {
-  base::Json metrics = base::Json::object();
-  for (const metric::NamedEstimate& named : estimates) {
-    metrics[named.name] = {{"value", named.estimate.value},
-                           {"lower", named.estimate.lower},
-                           {"upper", named.estimate.upper}};
-  }
-  return metrics;
-}
-
 base::Json reliability_json(const std::vector<metric::ReliabilityBin>& bins) {
   base::Json rows = base::Json::array();
   for (const metric::ReliabilityBin& bin : bins) {

@@ -195,6 +195,16 @@ absl::StatusOr<base::Json> compare_packages(const table::Table& rows,
   return comparison;
 }
 
+base::Json estimates_json(const std::vector<metric::NamedEstimate>& estimates) {
+  base::Json metrics = base::Json::object();
+  for (const metric::NamedEstimate& named : estimates) {
+    metrics[named.name] = {{"value", named.estimate.value},
+                           {"lower", named.estimate.lower},
+                           {"upper", named.estimate.upper}};
+  }
+  return metrics;
+}
+
 absl::StatusOr<base::Json> compare_judged(const model::Package& champion, const Judged& before,
                                           const model::Package& challenger, const Judged& after) {
   if (before.labels.empty() || before.labels.size() != after.labels.size()) {

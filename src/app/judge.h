@@ -64,6 +64,9 @@ Judged judge(const std::vector<double>& labels, const std::vector<double>& predi
 // Borrows from `judged`.
 metric::Scored scored_of(const model::Package& package, const Judged& judged);
 
+// By the name of the measure: {"value", "lower", "upper"}.
+base::Json estimates_json(const std::vector<metric::NamedEstimate>& estimates);
+
 // Both models on the same rows: {"metrics": {name: {champion, challenger, difference,
 // standard_error, p_value}}, "unknown": {name: why}, "row_count"}. FAILED_PRECONDITION where there
 // are none, or not the same.

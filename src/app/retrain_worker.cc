@@ -327,16 +327,6 @@ class Slices {
   std::optional<double> ratio_;
 };
 
-base::Json figures_of(const std::vector<metric::NamedEstimate>& estimates) {
-  base::Json metrics = base::Json::object();
-  for (const metric::NamedEstimate& named : estimates) {
-    metrics[named.name] = {{"value", named.estimate.value},
-                           {"lower", named.estimate.lower},
-                           {"upper", named.estimate.upper}};
-  }
-  return metrics;
-}
-
 }  // namespace
 
 absl::StatusOr<std::string> judge_candidate(std::string_view text, flow::WorkerContext& context) {
@@ -361,7 +351,7 @@ absl::StatusOr<std::string> judge_candidate(std::string_view text, flow::WorkerC
   TRY(base::Json comparison, compare_judged(*champion, before.judged, *candidate, after.judged));
   TRY(const std::vector<metric::NamedEstimate> estimates,
       metric::estimate_all(scored_of(*candidate, after.judged)));
-  base::Json metrics = figures_of(estimates);
+  base::Json metrics = estimates_json(estimates);
   const auto add = [&metrics](const char* name, double value) {
     metrics[name] = {{"value", value}};
   };
